@@ -725,7 +725,7 @@ for name, options in tqdm(settings.items(), leave=False):
 # %% tags=["demo"]
 @torch.inference_mode()
 def seconds_per_token(length, cached, repeats=3):
-    """Temps médian pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
+    """Le meilleur temps pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
     ids = story_ids[:length].unsqueeze(0)
     times = []
     for _ in range(repeats):
@@ -733,7 +733,7 @@ def seconds_per_token(length, cached, repeats=3):
         began = time.perf_counter()
         model(ids[:, -1:] if cached else ids, past_key_values=cache, use_cache=cached, logits_to_keep=1)
         times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    return min(times)  # le moins dérangé par le reste de la machine
 
 lengths = budget(full=[16, 32, 64, 128, 256, 384], small=[16, 32])
 timings = {name: [seconds_per_token(length, cached) for length in tqdm(lengths, leave=False)] for name, cached in [("sans cache", False), ("avec cache", True)]}
@@ -1033,7 +1033,7 @@ def summary(name, d):
     per_profession = d.mean(axis=0)
     interval = bootstrap((per_profession,), np.mean, n_resamples=2000, method="percentile", rng=0).confidence_interval
     p = permutation_test((per_profession,), np.mean, permutation_type="samples", n_resamples=2000, rng=0).pvalue
-    return {"mesure": name, "effet moyen": per_profession.mean(), "IC à 95 %": f"[{interval.low:+.2f} ; {interval.high:+.2f}]", "p": p,
+    return {"mesure": name, "effet moyen": per_profession.mean(), "IC à 95 %": f"[{interval.low:+.2f} ; {interval.high:+.2f}]".replace(".", ","), "p": p,
             "écart-type entre professions": per_profession.std(), "écart-type entre débuts": d.mean(axis=1).std()}
 
 pd.DataFrame([
@@ -1166,8 +1166,9 @@ print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 # Dernière expérience : changeons les données. On tire au sort deux groupes de professions, A et B, et on poursuit l'entraînement sur un petit
 # corpus **déséquilibré** : les professions de A n'y sont exercées que par des femmes, celles de B que par des hommes. Puis sur le même
 # corpus **équilibré** : chaque profession y figure autant de fois aux deux genres (*counterfactual data augmentation*, Zhao et al., 2018). La mesure est
-# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase absents du corpus. Pour aller vite, on n'entraîne que de petites
-# matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et al., 2021) ; on surveille la perplexité sur des phrases neutres. Le tout est refait avec
+# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase absents du corpus, comparé à sa valeur de départ (deux groupes tirés au hasard
+# diffèrent déjà un peu). Pour aller vite, on n'entraîne que de petites matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et
+# al., 2021) ; on surveille la perplexité sur des phrases neutres. Le tout est refait avec
 # trois tirages des groupes : un seul pourrait tomber juste par hasard.
 
 # %% tags=["demo"]
@@ -1185,7 +1186,7 @@ def corpus(in_a, balanced, size, rng):
         lines.append(rng.choice(sentences).format(subject="Elle" if feminine else "Il", profession=profession.feminine if feminine else profession.masculine))
     return [lines[i] for i in rng.permutation(size)]
 
-def train(model, lines, batch_size=8, lr=2e-4):
+def train(model, lines, batch_size=8, lr=5e-4):
     """Un passage d'entraînement sur les phrases, sur les seuls poids de LoRA."""
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
     model.train()
@@ -1220,20 +1221,21 @@ for draw in tqdm(range(n_draws), desc="tirages"):
     tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
     for stage in range(3):
         if stage:
-            train(tuned, corpus(in_a, balanced=stage == 2, size=budget(full=96, small=8) * stage, rng=rng))
+            train(tuned, corpus(in_a, balanced=stage == 2, size=budget(full=48, small=8) * stage, rng=rng))
         effect, perplexities[draw, stage] = measure(tuned) if stage else base
         gaps[draw, stage] = effect[in_a].mean() - effect[~in_a].mean()
     tuned.unload()  # retire les matrices ajoutées : le modèle de base est intact
 
 # %% tags=["demo"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), constrained_layout=True)
-for ax, values, title, color in [(axes[0], gaps, "Effet sur A moins effet sur B", "C1"), (axes[1], perplexities, "Perplexité des phrases neutres", "C0")]:
-    bars = ax.bar(STAGES, values.mean(0), color=color, alpha=0.6)
+change = gaps - gaps[:, :1]
+for ax, values, title, color in [(axes[0], change, "Écart A − B : changement depuis le départ", "C1"), (axes[1], perplexities, "Perplexité des phrases neutres", "C0")]:
+    bars = ax.bar(STAGES, values.mean(0), color=color, alpha=0.5)
     ax.bar_label(bars, [f"{value:.1f}".replace(".", ",") for value in values.mean(0)], label_type="center")
-    ax.plot(STAGES, values.T, "o", ms=4, color="black")
+    ax.plot(STAGES, values.T, "o-", ms=4, lw=0.8, color="black")
     ax.axhline(0, color="black", lw=0.8)
     ax.set_title(title)
-figure.suptitle(f"Moyenne et valeurs de {n_draws} tirages des groupes", fontsize=10)
+figure.suptitle(f"Moyenne (barres) et valeurs (points) de {n_draws} tirages des groupes", fontsize=10)
 plt.show()
 
 # %% [markdown]
