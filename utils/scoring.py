@@ -57,7 +57,7 @@ def _score(model, rows: list[list[int]], starts: np.ndarray, batch_size: int) ->
         for t in range(start, len(row)):
             wanted.setdefault(tuple(row[:t]), []).append((i, row[t]))
     contexts = _maximal(wanted)
-    shared = _common_prefix(contexts) if len(contexts) > 1 else 0
+    shared = common_prefix(contexts[0], contexts[-1]) if len(contexts) > 1 else 0  # they are sorted
     cache = None
     if shared:
         cache = _read(model, [contexts[0][:shared]], wanted, totals, None, 0)
@@ -74,10 +74,12 @@ def _maximal(contexts) -> list[tuple[int, ...]]:
     return [c for c, following in zip(ordered, ordered[1:] + [()], strict=True) if following[: len(c)] != c]
 
 
-def _common_prefix(contexts: list[tuple[int, ...]]) -> int:
-    """The number of tokens that all the contexts, which are sorted, begin with."""
-    first, last = contexts[0], contexts[-1]
-    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+def common_prefix(one, other) -> int:
+    """The number of first elements that two sequences share."""
+    shared = 0
+    while shared < min(len(one), len(other)) and one[shared] == other[shared]:
+        shared += 1
+    return shared
 
 
 def _read(model, contexts, wanted: dict, totals: np.ndarray, cache, shared: int):
