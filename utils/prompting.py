@@ -9,12 +9,14 @@ from utils.scoring import common_prefix
 
 
 @torch.inference_mode()
-def complete(model, tokenizer, prompts: list[str], max_new_tokens: int = 16, stop: str = "\n", batch_size: int = 32, **options):
+def complete(
+    model, tokenizer, prompts: list[str], max_new_tokens: int = 16, stop: str = "\n", batch_size: int = 32, **options
+):
     """What the model writes after each prompt, up to `stop` (left out): a list of texts, stripped.
 
     Greedy unless `options`, passed on to `generate`, say otherwise (`do_sample=True, temperature=…`).
     """
-    options = {"do_sample": False, "pad_token_id": 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id} | options
+    options = {"do_sample": False, "pad_token_id": tokenizer.pad_token_id or 0} | options
     rows = [tokenizer(prompt)["input_ids"] for prompt in prompts]
     shared = _shareable(model, rows, max_new_tokens)
     prefix = _read(model, rows[0][:shared]) if shared else None
@@ -52,8 +54,7 @@ class _Stop(StoppingCriteria):
 
     def __call__(self, input_ids, scores, **kwargs):
         texts = self.tokenizer.batch_decode(input_ids[:, self.start :])
-        # What comes before the first visible character does not count: a model may begin with a line break.
-        return torch.tensor([self.stop in text.lstrip() for text in texts], device=input_ids.device)
+        return torch.tensor([self.stop in text for text in texts], device=input_ids.device)
 
 
 def _shareable(model, rows: list[list[int]], new: int) -> int:

@@ -22,13 +22,21 @@ def continuation_logprobs(model, tokenizer, prompt: str, continuations: list[str
     return _score(model, rows, starts, batch_size), np.array([len(row) for row in rows]) - starts
 
 
+def pair_logprobs(model, tokenizer, pairs: list[tuple[str, str]], batch_size: int = 32):
+    """log P(continuation | prompt), in nats, for each (prompt, continuation): a NumPy array (n,).
+
+    As `continuation_logprobs`, for prompts that may differ: what all of them share is read once.  Same `ValueError`.
+    """
+    return _score(model, *_rows(tokenizer, pairs), batch_size)
+
+
 def label_logprobs(model, tokenizer, prompts: list[str], labels: list[str], batch_size: int = 32):
     """log P(label | prompt), in nats, for every prompt and every label: a NumPy array (prompts, labels).
 
     As `continuation_logprobs` prompt by prompt, to rounding, but faster: see the module.  Same `ValueError`.
     """
-    rows, starts = _rows(tokenizer, [(prompt, label) for prompt in prompts for label in labels])
-    return _score(model, rows, starts, batch_size).reshape(len(prompts), len(labels))
+    pairs = [(prompt, label) for prompt in prompts for label in labels]
+    return pair_logprobs(model, tokenizer, pairs, batch_size).reshape(len(prompts), len(labels))
 
 
 def _rows(tokenizer, pairs: list[tuple[str, str]]) -> tuple[list[list[int]], np.ndarray]:

@@ -10,6 +10,7 @@ import pytest
 from utils.paths import ROOT
 
 FOLDER = ROOT / "data" / "tp3"
+LAB = ROOT / "solutions" / "tp3_prompting" / "tp3_prompting.py"
 TASK = ["input", "output", "split", "also"]
 HEADERS = {
     "traduction.csv": TASK,
@@ -18,21 +19,22 @@ HEADERS = {
     "antonymes.csv": TASK,
     "extraction.csv": TASK,
     "golf.csv": TASK[:3],
-    "golf_hidden.csv": TASK[:3],
     "premisses_fausses_en.csv": ["question", "premise", "valid", "note", "pair"],
     "injections_en.csv": ["document", "question", "answer", "injected", "canary"],
     "problemes_en.csv": ["question", "reasoning", "answer"],
 }
 TASKS = [name for name, header in HEADERS.items() if header == TASK]
-GOLF = ["golf.csv", "golf_hidden.csv"]
+GOLF = ["golf.csv", "golf_hidden"]
 LABELS = {"inscription", "logement", "examen", "bibliothèque"}
 OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 WORD = r"[a-zà-ÿœ]+"
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    if name == "golf_hidden.csv" and not (FOLDER / name).exists():
-        pytest.skip("golf_hidden.csv is kept out of this tree")  # the only file that students do not get
+    if name == "golf_hidden":  # students do not get these: they stand in a hidden test of the lab
+        block = re.search(r'HIDDEN = """\n(.*?)\n"""', LAB.read_text(encoding="utf-8"), re.DOTALL).group(1)
+        pairs = [line.rsplit(" | ", 1) for line in block.splitlines()]
+        return [{"input": message, "output": label, "split": "hidden"} for message, label in pairs]
     with open(FOLDER / name, encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, strict=True)
         assert reader.fieldnames == HEADERS[name]
@@ -151,15 +153,15 @@ def test_extraction():
 @pytest.mark.parametrize(("name", "count"), [("sentiment.csv", 104), ("extraction.csv", 92), ("golf.csv", 60)])
 def test_no_near_duplicate(name, count):
     inputs = [row["input"] for row in rows(name)]
-    if name == "golf.csv" and (FOLDER / "golf_hidden.csv").exists():
-        inputs += [row["input"] for row in rows("golf_hidden.csv")]
+    if name == "golf.csv":
+        inputs += [row["input"] for row in rows("golf_hidden")]
     assert len(inputs) >= count
     for one, other in combinations(inputs, 2):
         assert likeness(one, other) < 0.8, (one, other)
 
 
 @pytest.mark.parametrize(
-    ("name", "which", "count"), [("golf.csv", "dev", 20), ("golf.csv", "test", 40), ("golf_hidden.csv", "hidden", 60)]
+    ("name", "which", "count"), [("golf.csv", "dev", 20), ("golf.csv", "test", 40), ("golf_hidden", "hidden", 60)]
 )
 def test_golf(name, which, count):
     found = [row for row in rows(name) if row["split"] == which]
