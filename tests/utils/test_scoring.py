@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
-from utils.scoring import continuation_logprobs, label_logprobs
+from utils.scoring import continuation_logprobs, label_logprobs, pair_logprobs
 
 
 class Letters:
@@ -91,6 +91,12 @@ def test_labels_as_one_row_at_a_time(request, which, prefix, prompts, batch_size
     got = label_logprobs(read, tokenizer, prompts, LABELS, batch_size)
     expected = [[one_by_one(read, tokenizer, prompt, label)[0] for label in LABELS] for prompt in prompts]
     np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_pairs_of_different_prompts(model):
+    pairs = [("hello", "b"), ("help", "cde"), ("hello", "bcd"), ("zebra", "xy")]
+    expected = [one_by_one(model, Letters(), *pair)[0] for pair in pairs]
+    np.testing.assert_allclose(pair_logprobs(model, Letters(), pairs, 2), expected, atol=1e-4)
 
 
 def test_a_prompt_longer_than_the_sliding_window(sliding):
