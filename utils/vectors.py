@@ -20,7 +20,7 @@ MAKING = 1  # raise it when `encode` changes what it gives, so that cached vecto
 
 @torch.inference_mode()
 def encode(model, tokenizer, texts: list[str], max_length: int = 256, batch_size: int = 32) -> np.ndarray:
-    """Unit vectors of the texts, float32 (n, d): mean of the last hidden states over the tokens of the mask, normalised.
+    """Unit vectors of the texts, float32 (n, d): mean of the last hidden states over the tokens, normalised.
 
     Reimers & Gurevych 2019 (Sentence-BERT), §3.  Texts are cut at `max_length` tokens, and read the longest first, so
     that little of a batch is padding.  A bar shows the progress when there is more than one batch.

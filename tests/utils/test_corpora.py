@@ -24,7 +24,11 @@ FIXED = {
 }
 
 
-BOOLQ = (12271, 15942, "5825872db231c7b7fb6c8b03071bee6350dd6366720018b48a4b3328e778f3fc")  # (passages, questions, SHA-256 of both tables)
+BOOLQ = (
+    12271,
+    15942,
+    "5825872db231c7b7fb6c8b03071bee6350dd6366720018b48a4b3328e778f3fc",
+)  # (passages, questions, SHA-256 of both tables)
 
 
 @pytest.fixture(scope="module", params=LOADERS)
