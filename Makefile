@@ -6,8 +6,8 @@ PY := $(VENV)/bin/python
 # The pins also hold for what builds a package that has no wheel (PIP_BUILD_CONSTRAINT: pip 25.3 and later).
 PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PY) -m pip install
 LAB_ARGS ?=
-# The model roles that the labs use today; `make setup ROLES="masked causal instruct embedder"` brings more.
-ROLES ?= masked causal instruct
+# The model roles that the labs use today; `make setup ROLES="masked causal"` brings fewer.
+ROLES ?= masked causal instruct embedder
 # A Python of your choice: make lab PYTHON=/path/to/python3.12
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
