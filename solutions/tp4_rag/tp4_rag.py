@@ -570,8 +570,8 @@ vectors = cached_vectors(f"tp4_boolq_{len(passages)}", passage_texts, encoder, e
 print(f"{vectors.shape[0]} vecteurs de {vectors.shape[1]} dimensions, {vectors.nbytes / 1e6:.1f} Mo, en {time.perf_counter() - began:.1f} s")
 answerable_en = [q for q in questions_en if q["passages"]]
 query_vectors = encode(encoder, encoder_tokenizer, [q["question"] for q in answerable_en])
-for i, q in enumerate([q for q in answerable_en if q["kind"] == "paraphrase"][:2]):
-    products = vectors @ query_vectors[answerable_en.index(q)]
+for i in [i for i, q in enumerate(answerable_en) if q["kind"] == "paraphrase"][:2]:
+    q, products = answerable_en[i], vectors @ query_vectors[i]
     print(f"\n{q['question']}")
     for j in np.argsort(-products)[:3]:
         print(f"   {products[j]:.2f} {'✓' if passages[j]['id'] in q['passages'] else ' '} {passages[j]['title']} — {passages[j]['text'][:90]}…")
