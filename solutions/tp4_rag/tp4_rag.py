@@ -14,23 +14,23 @@
 # # TP 4 — Génération augmentée par la recherche (RAG)
 #
 # Un modèle de langue répond à tout, même à ce qu'il ignore, et toujours avec le même aplomb. La **génération augmentée par la
-# recherche** (*retrieval-augmented generation*, RAG) lui met sous les yeux des documents choisis pour la question : il n'a plus à
+# recherche** (*retrieval-augmented generation*, RAG) lui met sous les yeux des documents choisis pour la question : il n'a plus à
 # savoir, seulement à lire. Tout dépend alors de la recherche. Dans ce TP, vous en construisez toutes les pièces, vous mesurez
 # ce que chacune apporte, et vous montrez comment on la trompe.
 #
-# **À la fin de ce TP, vous saurez :**
+# **À la fin de ce TP, vous saurez :**
 #
-# 1. découper des documents, les chercher par leurs mots (BM25) et par leur sens (vecteurs), et mesurer une recherche ;
-# 2. composer une requête avec des documents, sous un budget de tokens, et citer les sources d'une réponse ;
-# 3. écrire le modèle de 2020 du cours : RAG-Sequence et RAG-Token, qui additionnent les documents au lieu de les empiler ;
-# 4. évaluer un système de bout en bout : gain, fidélité aux documents, abstention, et résistance à un document piégé.
+# 1. découper des documents, les chercher par leurs mots (BM25) et par leur sens (vecteurs), et mesurer une recherche ;
+# 2. composer une requête avec des documents, sous un budget de tokens, et citer les sources d'une réponse ;
+# 3. écrire le modèle de 2020 du cours : RAG-Sequence et RAG-Token, qui additionnent les documents au lieu de les empiler ;
+# 4. évaluer un système de bout en bout : gain, fidélité aux documents, abstention, et résistance à un document piégé.
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 2 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | @@TOTAL@@ |
+# | environ 3 h, en deux séances : parties 1 à 5, puis 6 à 10 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 6 min pour tout exécuter sur 2 cœurs (AMD EPYC), plus l'index la première fois |
 #
-# **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp4_rag.ipynb`) et déposez-le à l'endroit indiqué par
-# votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,
+# **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp4_rag.ipynb`) et déposez-le à l'endroit indiqué par
+# votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,
 # passez au suivant, la suite du notebook fonctionnera quand même. Sous chaque exercice, une cellule de vérification vous
 # dit tout de suite où vous en êtes.
 
@@ -89,12 +89,12 @@ from utils.vectors import cached_vectors, encode, load_faiss
 # %% [markdown]
 # ## 1. Ce que le modèle répond sans document
 #
-# Le cours a écrit sa propre base de connaissances : des **notices** courtes sur les modèles de langue, leur histoire, leurs méthodes,
-# leurs lieux, chacune avec la référence publique sur laquelle elle repose. Et des **questions**, de trois sortes :
+# Le cours a écrit sa propre base de connaissances : des **notices** courtes sur les modèles de langue, leur histoire, leurs méthodes,
+# leurs lieux, chacune avec la référence publique sur laquelle elle repose. Et des **questions**, de trois sortes :
 #
-# - *directe* : elle emploie les mots de la notice ;
-# - *paraphrase* : elle n'en partage **aucun** mot plein ;
-# - *sans réponse* : elle semble légitime, mais aucune notice n'y répond.
+# - *directe* : elle emploie les mots de la notice ;
+# - *paraphrase* : elle n'en partage **aucun** mot plein ;
+# - *sans réponse* : elle semble légitime, mais aucune notice n'y répond.
 
 # %%
 def read_jsonl(name):
@@ -114,25 +114,25 @@ print("Référence :", notices[place["eliza"]]["reference"])
 # ### Exercice 1 — Noter une réponse courte
 # *Difficulté ●○○ · environ 10 minutes · 1,5 point*
 #
-# Deux mesures, celles de SQuAD (Rajpurkar et al., 2016). Une réponse et une réponse de référence se comparent par leurs **mots** : en minuscules,
+# Deux mesures, celles de SQuAD (Rajpurkar et al., 2016). Une réponse et une réponse de référence se comparent par leurs **mots** : en minuscules,
 # sans ponctuation ni article (la fonction `answer_words`, donnée).
 #
-# - `exact_match(prediction, answers)` vaut 1.0 si la prédiction a exactement les mêmes mots, dans l'ordre, que **l'une** des réponses ; sinon 0.0 ;
-# - `f1(prediction, answers)` est le **meilleur**, sur les réponses, du F1 des mots : avec $c$ mots communs (un mot présent deux fois des deux
+# - `exact_match(prediction, answers)` vaut 1.0 si la prédiction a exactement les mêmes mots, dans l'ordre, que **l'une** des réponses ; sinon 0.0 ;
+# - `f1(prediction, answers)` est le **meilleur**, sur les réponses, du F1 des mots : avec $c$ mots communs (un mot présent deux fois des deux
 #   côtés compte deux fois), $p = c / \text{mots prédits}$, $r = c / \text{mots attendus}$, $F_1 = 2pr/(p+r)$, et 0.0 si $c = 0$.
 #
 # **Écrivez les deux fonctions.**
 #
 # <details><summary>💡 Un indice</summary>
 #
-# `Counter(a) & Counter(b)` est l'intersection avec multiplicité ; `.total()` en compte les mots. Et $2pr/(p+r) = 2c/(\text{prédits} + \text{attendus})$.
+# `Counter(a) & Counter(b)` est l'intersection avec multiplicité ; `.total()` en compte les mots. Et $2pr/(p+r) = 2c/(\text{prédits} + \text{attendus})$.
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *`ZeroDivisionError`* : traitez à part le cas où aucun mot n'est commun ;
-# - *un F1 trop grand quand un mot se répète* : un `set` oublie les répétitions ; prenez un `Counter` ;
-# - *la moyenne au lieu du maximum* : une seule bonne réponse suffit.
+# - *`ZeroDivisionError`* : traitez à part le cas où aucun mot n'est commun ;
+# - *un F1 trop grand quand un mot se répète* : un `set` oublie les répétitions ; prenez un `Counter` ;
+# - *la moyenne au lieu du maximum* : une seule bonne réponse suffit.
 # </details>
 
 # %% exercise="ex1_scores" role="solution"
@@ -181,7 +181,7 @@ with report.test("Des mots répétés, dans le désordre", points=0.5):
 report.score()
 
 # %% [markdown]
-# Le modèle qui répond est Gemma 3 270M, dans sa version **de base** : il n'a pas appris à obéir, on lui montre donc deux exemples. Pour comparer
+# Le modèle qui répond est Gemma 3 270M, dans sa version **de base** : il n'a pas appris à obéir, on lui montre donc deux exemples. Pour comparer
 # équitablement, la requête sera toujours la même, avec ou sans documents.
 
 # %%
@@ -214,12 +214,14 @@ display(table.head(8).style.hide(axis="index").format({"confiance": "{:.0%}", "E
 print(f"sans document, {len(table)} questions : EM {table.EM.mean():.0%}, F1 {table.F1.mean():.0%}, confiance moyenne {table.confiance.mean():.0%}")
 
 # %% [markdown]
-# La **confiance** est ici la moyenne (géométrique) des probabilités que le modèle a données à ses propres tokens. @@CLOSED@@
+# La **confiance** est ici la moyenne (géométrique) des probabilités que le modèle a données à ses propres tokens. Dans notre exécution,
+# une réponse sur quarante est juste (EM de 2 %, F1 de 4 %), et la confiance moyenne est de 37 % : « 100000000 » est dit avec plus d'assurance que « en allemand », qui est juste.
+# Le ton ne renseigne pas.
 #
 # ## 2. Découper
 #
-# Un document réel est long : un livre, un site, un polycopié. On le découpe en **morceaux** (*chunks*), et c'est un morceau que l'on
-# cherche, puis que le modèle lit. Trop petits, ils perdent leur contexte ; trop grands, ils noient la réponse et remplissent la requête. On les fait
+# Un document réel est long : un livre, un site, un polycopié. On le découpe en **morceaux** (*chunks*), et c'est un morceau que l'on
+# cherche, puis que le modèle lit. Trop petits, ils perdent leur contexte ; trop grands, ils noient la réponse et remplissent la requête. On les fait
 # parfois se **recouvrir**, pour qu'une phrase coupée ici soit entière à côté.
 #
 # ### Exercice 2 — Un découpage qui ne perd rien
@@ -227,10 +229,10 @@ print(f"sans document, {len(table)} questions : EM {table.EM.mean():.0%}, F1 {ta
 #
 # **Écrivez `split_text(text, size, overlap)`, qui renvoie la liste des couples `(start, end)` des morceaux `text[start:end]`.**
 #
-# 1. un morceau a au plus `size` caractères (sauf s'il est fait d'un seul mot plus long que `size`) ;
-# 2. aucune coupure **dans un mot** : de part et d'autre d'une coupure, l'un des deux caractères au moins est une espace (ou un saut de ligne) ;
-# 3. le texte est entièrement couvert : le premier morceau commence à 0, le dernier finit à `len(text)`, et chacun commence **au plus tard** là où finit
-#    le précédent, et après le début de celui-ci ;
+# 1. un morceau a au plus `size` caractères (sauf s'il est fait d'un seul mot plus long que `size`) ;
+# 2. aucune coupure **dans un mot** : de part et d'autre d'une coupure, l'un des deux caractères au moins est une espace (ou un saut de ligne) ;
+# 3. le texte est entièrement couvert : le premier morceau commence à 0, le dernier finit à `len(text)`, et chacun commence **au plus tard** là où finit
+#    le précédent, et après le début de celui-ci ;
 # 4. deux voisins partagent au plus `overlap` caractères, et autant que la règle 2 le permet.
 #
 # On suppose 0 ≤ `overlap` < `size`.
@@ -241,11 +243,11 @@ print(f"sans document, {len(table)} questions : EM {table.EM.mean():.0%}, F1 {ta
 # **avancez** jusqu'à une frontière. Une fonction `boundary(i)`, vraie si `i` ne coupe pas un mot, simplifie tout.
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *la cellule ne finit jamais* : chaque début doit être strictement après le précédent (`start + 1` au moins), et la boucle s'arrête quand `end == len(text)` ;
-# - *un mot coupé* : au bord `i`, `text[i - 1]` ou `text[i]` doit être une espace (`.isspace()`) ;
-# - *un mot plus long que `size`* : si l'on a reculé jusqu'à `start`, il faut **avancer** jusqu'à la fin du mot.
+# - *la cellule ne finit jamais* : chaque début doit être strictement après le précédent (`start + 1` au moins), et la boucle s'arrête quand `end == len(text)` ;
+# - *un mot coupé* : au bord `i`, `text[i - 1]` ou `text[i]` doit être une espace (`.isspace()`) ;
+# - *un mot plus long que `size`* : si l'on a reculé jusqu'à `start`, il faut **avancer** jusqu'à la fin du mot.
 # </details>
 
 # %% exercise="ex2_split" role="solution"
@@ -318,7 +320,7 @@ with report.test("Des textes et des tailles au hasard", points=0.5):
 report.score()
 
 # %% [markdown]
-# Quel effet sur la recherche ? Mettons bout à bout les notices d'un même thème : autant de polycopiés, qu'on découpe. On cherche chaque
+# Quel effet sur la recherche ? Mettons bout à bout les notices d'un même thème : autant de polycopiés, qu'on découpe. On cherche chaque
 # question directe par ses mots (BM25, la section suivante), et on lit les meilleurs morceaux **dans la limite de 1 200 caractères**. Le rappel est la part des
 # questions dont la réponse se trouve dans ce qu'on a lu du bon polycopié.
 
@@ -355,33 +357,35 @@ with attempt("Exercice 2"):
     plt.show()
 
 # %% [markdown]
-# @@SPLIT@@
+# Dans notre exécution, le rappel va de 71 % (morceaux de 75 caractères, sans recouvrement) à 95 % (1 200 caractères, recouvrement de moitié). De tout petits morceaux coupent la
+# réponse de son contexte ; au-delà de 150 à 300 caractères, la taille compte peu à budget de lecture égal, et le recouvrement aide à toutes les tailles. Il a un prix : à moitié
+# recouverts, deux fois plus de morceaux à indexer. (229 questions : un écart de deux ou trois points entre deux courbes n'est pas sûr.)
 #
-# ## 3. Chercher par les mots : BM25
+# ## 3. Chercher par les mots : BM25
 #
-# Pour une question de termes $q$ et un document $d$, BM25 (Robertson et al., 1994) additionne, sur les termes de la question :
+# Pour une question de termes $q$ et un document $d$, BM25 (Robertson et al., 1994) additionne, sur les termes de la question :
 #
 # $$\text{score}(q, d) = \sum_{t \in q} \underbrace{\ln\left(1 + \frac{N - n_t + 0{,}5}{n_t + 0{,}5}\right)}_{\text{rareté}} \cdot \underbrace{\frac{f_{t,d}}{f_{t,d} + k_1\left(1 - b + b\,\frac{|d|}{\overline{|d|}}\right)}}_{\text{fréquence, qui sature}}$$
 #
 # $N$ est le nombre de documents, $n_t$ celui des documents qui contiennent $t$, $f_{t,d}$ le nombre de fois où $t$ est dans $d$, $|d|$ la longueur de $d$ en termes, et
-# $\overline{|d|}$ la longueur moyenne. (C'est la forme de Lucene ; d'autres multiplient tout par $k_1 + 1$, ce qui ne change pas l'ordre.)
+# $\overline{|d|}$ la longueur moyenne. (C'est la forme de Lucene ; d'autres multiplient tout par $k_1 + 1$, ce qui ne change pas l'ordre.)
 #
 # ### Exercice 3 — BM25 à la main
 # *Difficulté ●●○ · environ 15 minutes · 2,5 points*
 #
-# **Écrivez `bm25_scores(query, documents, k1, b)` : les scores de tous les documents.** `query` est une liste de termes, `documents` une liste
+# **Écrivez `bm25_scores(query, documents, k1, b)` : les scores de tous les documents.** `query` est une liste de termes, `documents` une liste
 # de listes de termes. Un terme répété dans la question compte autant de fois.
 #
 # <details><summary>💡 Un indice</summary>
 #
-# `Counter(document)` donne tous les $f_{t,d}$ d'un document ; $n_t$ est le nombre de documents où `t in counts`. Un terme absent partout a $f = 0$ : il n'ajoute rien.
+# `Counter(document)` donne tous les $f_{t,d}$ d'un document ; $n_t$ est le nombre de documents où `t in counts`. Un terme absent partout a $f = 0$ : il n'ajoute rien.
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *un score trop grand d'un facteur constant* : pas de $k_1 + 1$ au numérateur ici ;
-# - *les documents longs sont favorisés* : $|d| / \overline{|d|}$ est multiplié par $b$, le reste est $1 - b$ ;
-# - *`math domain error`* : il manque le 1 dans le logarithme.
+# - *un score trop grand d'un facteur constant* : pas de $k_1 + 1$ au numérateur ici ;
+# - *les documents longs sont favorisés* : $|d| / \overline{|d|}$ est multiplié par $b$, le reste est $1 - b$ ;
+# - *`math domain error`* : il manque le 1 dans le logarithme.
 # </details>
 
 # %% exercise="ex3_bm25" role="solution"
@@ -440,7 +444,7 @@ with report.test("Un terme répété, un terme inconnu, des collections au hasar
 report.score()
 
 # %% [markdown]
-# Sur toute la base, la bibliothèque (`bm25_matrix` appelle bm25s, qui calcule tout d'avance). Une question directe, puis une paraphrase :
+# Sur toute la base, la bibliothèque (`bm25_matrix` appelle bm25s, qui calcule tout d'avance). Une question directe, puis une paraphrase :
 
 # %% tags=["demo"]
 notice_terms = [terms(f"{n['title']} {n['text']}") for n in notices]
@@ -453,14 +457,15 @@ for kind in ("direct", "paraphrase"):
         print(f"   {scores_fr[i, j]:5.2f}  {notices[j]['id']:28}  mots communs : {', '.join(common) or '(aucun)'}")
 
 # %% [markdown]
-# @@BM25@@
+# Sur la question directe, BM25 met la bonne notice en tête, loin devant. Sur la paraphrase, elle n'a aucun mot commun avec la question : son score est nul, et ce sont des mots sans
+# rapport (« étage », « échec ») qui classent les autres. Sur toute la base (voir `data/tp4/README.md`), il trouve la bonne notice du premier coup pour 98 % des questions directes, et pour aucune paraphrase.
 
 # %% [markdown]
-# ## 4. Chercher par le sens : des vecteurs
+# ## 4. Chercher par le sens : des vecteurs
 #
-# Un **encodeur de phrases** transforme un texte en un vecteur ; deux textes de même sens ont des vecteurs proches, même sans un mot commun. Celui du
-# cours, all-MiniLM-L6-v2, ne lit que l'anglais : cette section et la suivante cherchent donc dans des passages de la Wikipédia anglaise (ceux de BoolQ, Clark et
-# al., 2019). Les questions sont des trois mêmes sortes ; BoolQ y ajoute de vraies requêtes, tapées dans un moteur de recherche.
+# Un **encodeur de phrases** transforme un texte en un vecteur ; deux textes de même sens ont des vecteurs proches, même sans un mot commun. Celui du
+# cours, all-MiniLM-L6-v2, ne lit que l'anglais : cette section et la suivante cherchent donc dans des passages de la Wikipédia anglaise (ceux de BoolQ, Clark et
+# al., 2019). Les questions sont des trois mêmes sortes ; BoolQ y ajoute de vraies requêtes, tapées dans un moteur de recherche.
 
 # %%
 boolq = load_boolq()
@@ -478,26 +483,26 @@ encoder, encoder_tokenizer = load_embedder()
 # ### Exercice 4 — Encoder, puis chercher
 # *Difficulté ●●○ · environ 15 minutes · 2,5 points*
 #
-# L'encodeur donne un vecteur par **token** : `last_hidden_state`, de forme (lot, longueur, 384). Le vecteur d'un texte en est la **moyenne, sur les seuls
+# L'encodeur donne un vecteur par **token** : `last_hidden_state`, de forme (lot, longueur, 384). Le vecteur d'un texte en est la **moyenne, sur les seuls
 # tokens du texte** (`attention_mask` vaut 1), ramenée à la **norme 1**. La similarité de deux textes est alors le produit scalaire de leurs vecteurs, et chercher, c'est trouver
 # les plus grands produits scalaires (*maximum inner product search*).
 #
-# **Écrivez :**
+# **Écrivez :**
 #
-# - `embed(encoder, tokenizer, texts)` : un tenseur (n, 384) ;
-# - `search(queries, vectors, k)` : pour des requêtes (q, d) et des vecteurs (n, d), le couple (scores, indices) des `k` meilleurs, deux tenseurs (q, k), du meilleur au moins bon.
+# - `embed(encoder, tokenizer, texts)` : un tenseur (n, 384) ;
+# - `search(queries, vectors, k)` : pour des requêtes (q, d) et des vecteurs (n, d), le couple (scores, indices) des `k` meilleurs, deux tenseurs (q, k), du meilleur au moins bon.
 #
 # <details><summary>💡 Un indice</summary>
 #
 # `tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")`. Multipliez les états par `attention_mask.unsqueeze(-1)` avant la somme, et
-# divisez par le nombre de tokens. `F.normalize(…, dim=-1)` ; `(queries @ vectors.T).topk(k)`.
+# divisez par le nombre de tokens. `F.normalize(…, dim=-1)` ; `(queries @ vectors.T).topk(k)`.
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *le vecteur d'un texte change selon ses voisins de lot* : le remplissage (`[PAD]`) entre dans la moyenne ; utilisez le masque ;
-# - *`The size of tensor a must match…`* : le masque doit avoir une dimension de plus, `unsqueeze(-1)` ;
-# - *`requires_grad`* : entourez l'appel de l'encodeur de `torch.no_grad()`.
+# - *le vecteur d'un texte change selon ses voisins de lot* : le remplissage (`[PAD]`) entre dans la moyenne ; utilisez le masque ;
+# - *`The size of tensor a must match…`* : le masque doit avoir une dimension de plus, `unsqueeze(-1)` ;
+# - *`requires_grad`* : entourez l'appel de l'encodeur de `torch.no_grad()`.
 # </details>
 
 # %% exercise="ex4_dense" role="solution"
@@ -561,8 +566,8 @@ with report.test("Un texte seul, un texte trop long ; d'autres tailles", points=
 report.score()
 
 # %% [markdown]
-# Les vecteurs de toute la collection se calculent **une fois** et se gardent : c'est l'**index**. Le nôtre est rangé dans le cache du cours sous une empreinte des textes et
-# du modèle ; si l'un des deux change, il est refait. (La première fois, comptez @@INDEXTIME@@.)
+# Les vecteurs de toute la collection se calculent **une fois** et se gardent : c'est l'**index**. Le nôtre est rangé dans le cache du cours sous une empreinte des textes et
+# du modèle ; si l'un des deux change, il est refait. (La première fois, comptez une à deux minutes sur 2 cœurs.)
 
 # %% tags=["demo"]
 began = time.perf_counter()
@@ -579,8 +584,8 @@ for i in [i for i, q in enumerate(answerable_en) if q["kind"] == "paraphrase"][:
 # %% [markdown]
 # ### Chercher vite parmi cent mille vecteurs
 #
-# La recherche exacte compare la requête à **tous** les vecteurs. Au-delà de quelques centaines de milliers, on accepte d'en manquer : **IVF** range les vecteurs par
-# régions et n'en visite que `nprobe` ; **HNSW** (Malkov et Yashunin, 2016) suit un graphe de voisins, avec une file de `efSearch` candidats. La bibliothèque
+# La recherche exacte compare la requête à **tous** les vecteurs. Au-delà de quelques centaines de milliers, on accepte d'en manquer : **IVF** range les vecteurs par
+# régions et n'en visite que `nprobe` ; **HNSW** (Malkov et Yashunin, 2016) suit un graphe de voisins, avec une file de `efSearch` candidats. La bibliothèque
 # FAISS offre les trois. Pour atteindre cent mille vecteurs, nous copions les nôtres en leur ajoutant du bruit.
 
 # %% tags=["demo"]
@@ -594,6 +599,7 @@ d = base.shape[1]
 
 def timed(index, k=10):
     """(millisecondes par requête, les k meilleurs)."""
+    index.search(query_vectors, k)  # une fois pour rien : la première est plus lente
     began = time.perf_counter()
     _, found = index.search(query_vectors, k)
     return 1000 * (time.perf_counter() - began) / len(query_vectors), found
@@ -639,18 +645,21 @@ print("recherche exacte :", ", ".join(f"{n} vecteurs : {ms:.3f} ms" for n, ms in
 del base, flat, ivf, hnsw, part
 
 # %% [markdown]
-# @@FAISS@@
+# Dans notre exécution, parmi cent mille vecteurs, la recherche exacte coûte 5 ms par requête ; IVF retrouve 96 % des voisins en 0,14 ms (`nprobe` = 8), HNSW 97 % en 0,09 ms
+# (`efSearch` = 160) : de 35 à 60 fois moins, pour quelques voisins manqués. Le temps de la recherche exacte croît comme la collection (0,3 ms pour dix mille) : pour nos deux mille passages, elle
+# suffit largement. Un index approché se paie aussi à la construction (trois secondes ici pour HNSW) et en mémoire. (Des copies bruitées se ressemblent plus que de vrais textes : sur
+# d'autres données, la courbe sera différente.)
 #
 # ## 5. Mesurer une recherche
 #
 # ### Exercice 5 — Rappel, rang réciproque, nDCG
 # *Difficulté ●●○ · environ 15 minutes · 2,5 points*
 #
-# Un moteur renvoie `ranking`, une liste d'identifiants du meilleur au moins bon ; `relevant` est l'ensemble de ceux qui répondent.
+# Un moteur renvoie `ranking`, une liste d'identifiants du meilleur au moins bon ; `relevant` est l'ensemble de ceux qui répondent.
 #
-# - `recall_at_k(ranking, relevant, k)` : la part des éléments de `relevant` qui sont dans les `k` premiers ;
-# - `reciprocal_rank(ranking, relevant)` : $1/r$, où $r$ est le rang (à partir de 1) du premier bon élément ; 0.0 s'il n'y en a pas. Sa moyenne sur les questions est le **MRR** ;
-# - `ndcg_at_k(ranking, relevant, k)` : le gain $\sum_{i \le k} \frac{g_i}{\log_2(i+1)}$, où $g_i = 1$ si l'élément de rang $i$ est bon, sinon 0, divisé par le plus grand gain possible (tous les bons en tête).
+# - `recall_at_k(ranking, relevant, k)` : la part des éléments de `relevant` qui sont dans les `k` premiers ;
+# - `reciprocal_rank(ranking, relevant)` : $1/r$, où $r$ est le rang (à partir de 1) du premier bon élément ; 0.0 s'il n'y en a pas. Sa moyenne sur les questions est le **MRR** ;
+# - `ndcg_at_k(ranking, relevant, k)` : le gain $\sum_{i \le k} \frac{g_i}{\log_2(i+1)}$, où $g_i = 1$ si l'élément de rang $i$ est bon, sinon 0, divisé par le plus grand gain possible (tous les bons en tête).
 #
 # **Écrivez les trois fonctions.**
 #
@@ -659,11 +668,11 @@ del base, flat, ivf, hnsw, part
 # Le plus grand gain possible est la même somme, avec des 1 aux rangs 1 à `min(k, len(relevant))`.
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *`division by zero`* : `enumerate(ranking, start=1)`, et $\log_2(i + 1)$ : au rang 1, le diviseur est 1 ;
-# - *un nDCG inférieur à 1 alors que tout est en tête* : le gain idéal s'arrête à `min(k, len(relevant))` ;
-# - *un rappel supérieur à 1, ou divisé par k* : on divise par `len(relevant)`.
+# - *`division by zero`* : `enumerate(ranking, start=1)`, et $\log_2(i + 1)$ : au rang 1, le diviseur est 1 ;
+# - *un nDCG inférieur à 1 alors que tout est en tête* : le gain idéal s'arrête à `min(k, len(relevant))` ;
+# - *un rappel supérieur à 1, ou divisé par k* : on divise par `len(relevant)`.
 # </details>
 
 # %% exercise="ex5_metrics" role="solution"
@@ -737,20 +746,20 @@ report.score()
 # ### Exercice 6 — Fusionner deux classements
 # *Difficulté ●○○ · environ 5 minutes · 1 point*
 #
-# Les scores de BM25 et les produits scalaires n'ont pas la même échelle ; les **rangs**, si. La fusion par rang réciproque (*reciprocal rank fusion*, Cormack et al., 2009) donne à
+# Les scores de BM25 et les produits scalaires n'ont pas la même échelle ; les **rangs**, si. La fusion par rang réciproque (*reciprocal rank fusion*, Cormack et al., 2009) donne à
 # chaque élément la somme, sur les classements où il figure, de $\frac{1}{60 + \text{rang}}$ (rang à partir de 1).
 #
 # **Écrivez `rrf(rankings, k)`, qui renvoie la liste de tous les éléments, du plus grand total au plus petit.**
 #
 # <details><summary>💡 Un indice</summary>
 #
-# Un `Counter` : `totals[item] += 1 / (k + rank)`, puis `sorted(totals, key=totals.get, reverse=True)`.
+# Un `Counter` : `totals[item] += 1 / (k + rank)`, puis `sorted(totals, key=totals.get, reverse=True)`.
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *un élément en double* : un dictionnaire ou un `Counter` additionne, une liste répète ;
-# - *l'ordre est inversé* : le plus grand total d'abord, `reverse=True`.
+# - *un élément en double* : un dictionnaire ou un `Counter` additionne, une liste répète ;
+# - *l'ordre est inversé* : le plus grand total d'abord, `reverse=True`.
 # </details>
 
 # %% exercise="ex6_fusion" role="solution"
@@ -790,7 +799,7 @@ with report.test("Des classements de longueurs différentes, d'autres k", points
 report.score()
 
 # %% [markdown]
-# Comparons les trois moteurs, par sorte de question. Un document sans aucun mot commun n'est pas classé par BM25. L'intervalle rééchantillonne les questions (bootstrap à 95 %).
+# Comparons les trois moteurs, par sorte de question. Un document sans aucun mot commun n'est pas classé par BM25. L'intervalle rééchantillonne les questions (bootstrap à 95 %).
 
 # %% tags=["demo"]
 TOP = 50
@@ -830,13 +839,16 @@ with attempt("Exercices 5 et 6"):
     display(pd.DataFrame(rows).sort_values("questions", kind="stable").style.hide(axis="index"))
 
 # %% [markdown]
-# @@ENGINES@@
+# Dans notre exécution, sur les questions directes, tous trouvent. Sur les paraphrases, BM25 ne trouve rien, par construction ; les vecteurs mettent la bonne réponse parmi les cinq
+# premières huit fois sur dix ; et la **fusion fait bien pire que les vecteurs seuls** (24 % contre 80 %), car elle fait autant confiance à un moteur qui, ici, se trompe toujours : un
+# élément que les deux moteurs classent moyennement passe devant le premier d'un seul. Sur les vraies requêtes, les vecteurs l'emportent (rappel à 5 de 99 %, BM25 93 %), et la fusion est entre les deux.
+# On lit partout que « l'hybride gagne » : cela dépend des questions, et se mesure. (Parmi deux mille passages seulement ; avec les douze mille, c'est plus dur : voir la fiche des données.)
 
 # %% [markdown]
 # ## 6. La requête avec ses documents
 #
-# Les documents trouvés vont dans la requête, et la place y est comptée : la fenêtre du modèle est limitée, et chaque token coûte du temps. Deux choix
-# comptent aussi : l'**ordre** (un modèle exploite moins bien ce qui est au milieu d'un long contexte : Liu et al., 2023, *Lost in the Middle*) et la **numérotation**, qui
+# Les documents trouvés vont dans la requête, et la place y est comptée : la fenêtre du modèle est limitée, et chaque token coûte du temps. Deux choix
+# comptent aussi : l'**ordre** (un modèle exploite moins bien ce qui est au milieu d'un long contexte : Liu et al., 2023, *Lost in the Middle*) et la **numérotation**, qui
 # permet de citer.
 #
 # ### Exercice 7 — Composer le contexte
@@ -844,22 +856,22 @@ with attempt("Exercices 5 et 6"):
 #
 # **Écrivez `build_context(passages, tokenizer, budget)`, qui renvoie le couple `(text, kept)`.** `passages` est trié, le meilleur en tête.
 #
-# 1. on prend les passages du meilleur au moins bon, **entiers** ; celui qui ferait dépasser `budget` tokens au texte composé est **sauté**, et l'on essaie le suivant ;
-# 2. dans le texte, le **meilleur est en dernier**, juste avant la question ; `text` est la suite des lignes `passage_line(rang, passage)`, où le rang (à partir de 1) est celui du moteur ;
+# 1. on prend les passages du meilleur au moins bon, **entiers** ; celui qui ferait dépasser `budget` tokens au texte composé est **sauté**, et l'on essaie le suivant ;
+# 2. dans le texte, le **meilleur est en dernier**, juste avant la question ; `text` est la suite des lignes `passage_line(rang, passage)`, où le rang (à partir de 1) est celui du moteur ;
 # 3. `kept` est la liste des rangs gardés, **dans l'ordre du texte**.
 #
-# Les tokens se comptent sur le texte composé : `len(tokenizer(text, add_special_tokens=False)["input_ids"])`.
+# Les tokens se comptent sur le texte composé : `len(tokenizer(text, add_special_tokens=False)["input_ids"])`.
 #
 # <details><summary>💡 Un indice</summary>
 #
-# Gardez le texte déjà composé, et essayez `passage_line(rank, passage) + text` : le nouveau passe **devant**, le meilleur reste au bout.
+# Gardez le texte déjà composé, et essayez `passage_line(rank, passage) + text` : le nouveau passe **devant**, le meilleur reste au bout.
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *un passage manque alors qu'il tenait* : quand l'un ne tient pas, `continue`, et non `break` ;
-# - *le budget est dépassé de quelques tokens* : comptez sur le texte entier, le numéro et le titre compris ;
-# - *les numéros ont changé* : un passage sauté garde son rang.
+# - *un passage manque alors qu'il tenait* : quand l'un ne tient pas, `continue`, et non `break` ;
+# - *le budget est dépassé de quelques tokens* : comptez sur le texte entier, le numéro et le titre compris ;
+# - *les numéros ont changé* : un passage sauté garde son rang.
 # </details>
 
 # %% exercise="ex7_context" role="given"
@@ -915,7 +927,7 @@ with report.test("Le premier est trop long ; rien ne tient ; aucun passage", poi
 report.score()
 
 # %% [markdown]
-# L'ordre compte-t-il pour notre modèle ? On lui donne la bonne notice et deux autres, les plus proches selon BM25, et l'on déplace la bonne. On mesure la log-probabilité de la
+# L'ordre compte-t-il pour notre modèle ? On lui donne la bonne notice et deux autres, les plus proches selon BM25, et l'on déplace la bonne. On mesure la log-probabilité de la
 # bonne réponse, plus fine qu'un vrai ou faux.
 
 # %% tags=["demo"]
@@ -946,33 +958,34 @@ m, low, high = interval(by_place[:, 2] - by_place[:, :2].mean(1))
 print(f"en dernier plutôt qu'ailleurs : {m:+.2f} nat [{low:+.2f} ; {high:+.2f}]")
 
 # %% [markdown]
-# @@ORDER@@
+# Dans notre exécution, la bonne notice en dernier, juste avant la question, donne +0,38 nat [+0,16 ; +0,59] à la bonne réponse, comparée aux deux autres places sur les **mêmes** questions. Les barres de la figure, elles, se
+# recouvrent largement : les questions sont très inégales entre elles, et seule la comparaison appariée voit l'effet. (Le milieu n'est pas pire que la tête ici : avec trois courtes notices, rien ne se perd « au milieu ».)
 #
-# ## 7. Le modèle de 2020 : additionner les documents
+# ## 7. Le modèle de 2020 : additionner les documents
 #
-# Le cours présente le RAG d'origine (Lewis et al., 2020). Les documents n'y sont pas empilés dans une requête : le document $z$ est une **variable cachée**, et la réponse $y$ se
-# calcule en **additionnant** ce que le générateur dit avec chacun des $k$ meilleurs documents. Deux versions :
+# Le cours présente le RAG d'origine (Lewis et al., 2020). Les documents n'y sont pas empilés dans une requête : le document $z$ est une **variable cachée**, et la réponse $y$ se
+# calcule en **additionnant** ce que le générateur dit avec chacun des $k$ meilleurs documents. Deux versions :
 #
 # $$p_{\text{Sequence}}(y \mid x) = \sum_z p(z \mid x) \prod_t p(y_t \mid x, z, y_{<t}) \qquad p_{\text{Token}}(y \mid x) = \prod_t \sum_z p(z \mid x)\, p(y_t \mid x, z, y_{<t})$$
 #
-# RAG-Sequence suppose **un** document pour toute la réponse ; RAG-Token peut en changer à chaque token.
+# RAG-Sequence suppose **un** document pour toute la réponse ; RAG-Token peut en changer à chaque token.
 #
 # ### Exercice 8 — RAG-Sequence et RAG-Token
 # *Difficulté ●●● · environ 15 minutes · 2 points*
 #
-# **Écrivez `rag_sequence(log_pz, logp)` et `rag_token(log_pz, logp)`, qui renvoient $\log p(y \mid x)$.** `log_pz` : tenseur (k,) des $\log p(z \mid x)$ ; `logp` : tenseur (k, T) des
-# $\log p(y_t \mid x, z, y_{<t})$. Restez en logarithmes : ces probabilités sont minuscules.
+# **Écrivez `rag_sequence(log_pz, logp)` et `rag_token(log_pz, logp)`, qui renvoient $\log p(y \mid x)$.** `log_pz` : tenseur (k,) des $\log p(z \mid x)$ ; `logp` : tenseur (k, T) des
+# $\log p(y_t \mid x, z, y_{<t})$. Restez en logarithmes : ces probabilités sont minuscules.
 #
 # <details><summary>💡 Un indice</summary>
 #
-# En logarithmes, un produit est une somme, et une somme est un `logsumexp`. Dans quel ordre, pour chacune des deux ?
+# En logarithmes, un produit est une somme, et une somme est un `logsumexp`. Dans quel ordre, pour chacune des deux ?
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *`-inf`* : `exp` puis `log` perd les probabilités minuscules ; `torch.logsumexp(…, dim=0)` ;
-# - *les deux fonctions donnent la même chose* : l'une somme sur les tokens **puis** sur les documents, l'autre l'inverse ;
-# - *`log_pz` compté plusieurs fois* : dans RAG-Sequence, $p(z \mid x)$ n'entre qu'une fois par document.
+# - *`-inf`* : `exp` puis `log` perd les probabilités minuscules ; `torch.logsumexp(…, dim=0)` ;
+# - *les deux fonctions donnent la même chose* : l'une somme sur les tokens **puis** sur les documents, l'autre l'inverse ;
+# - *`log_pz` compté plusieurs fois* : dans RAG-Sequence, $p(z \mid x)$ n'entre qu'une fois par document.
 # </details>
 
 # %% exercise="ex8_marginal" role="solution"
@@ -1042,7 +1055,7 @@ report.score()
 
 # %% [markdown]
 # Sur de vraies questions, en anglais, avec SmolLM2. On prend les trois passages les plus proches selon les vecteurs, avec $p(z \mid x) \propto \exp(20 \cdot \text{similarité})$ (20 est l'échelle avec laquelle l'encodeur a été
-# entraîné ; sans elle, les trois poids seraient presque égaux). On compare la log-probabilité de la bonne réponse à celle que donne la requête qui **empile** les trois passages.
+# entraîné ; sans elle, les trois poids seraient presque égaux). On compare la log-probabilité de la bonne réponse à celle que donne la requête qui **empile** les trois passages.
 
 # %% tags=["demo"]
 instruct, instruct_tokenizer = load_instruct()
@@ -1094,9 +1107,11 @@ with attempt("Exercice 8"):
         print(f"RAG-Sequence moins {other} : {m:+.2f} [{low:+.2f} ; {high:+.2f}]")
 
 # %% [markdown]
-# @@RAG@@
+# Dans notre exécution, les documents font passer la log-probabilité de la bonne réponse de −10,2 à −4,4 nats. Mais les quatre façons de les donner se valent (RAG-Sequence moins empilés : +0,04 [−0,36 ; +0,47]) : sur ces questions
+# directes, le premier document est presque toujours le bon, et explique à lui seul la réponse. RAG-Sequence et RAG-Token diffèrent alors à peine. Additionner servirait si la recherche hésitait entre plusieurs documents ; empiler, si la réponse
+# demandait d'en croiser deux. Le coût, lui, diffère : $k$ passages courts d'un côté, un seul, long, de l'autre.
 #
-# La marginalisation offre aussi une **citation** : par la règle de Bayes, $p(z \mid x, y) \propto p(z \mid x)\, p(y \mid x, z)$ dit quel document explique la réponse.
+# La marginalisation offre aussi une **citation** : par la règle de Bayes, $p(z \mid x, y) \propto p(z \mid x)\, p(y \mid x, z)$ dit quel document explique la réponse.
 
 # %% tags=["demo"]
 with attempt("Exercice 8"):
@@ -1111,7 +1126,7 @@ with attempt("Exercice 8"):
 # %% [markdown]
 # ## 8. De bout en bout
 #
-# Trois situations, en français, avec Gemma : **sans document** ; **avec la recherche** (les deux meilleures notices selon BM25) ; avec la **bonne notice** donnée, la borne que ne dépasserait
+# Trois situations, en français, avec Gemma : **sans document** ; **avec la recherche** (les deux meilleures notices selon BM25) ; avec la **bonne notice** donnée, la borne que ne dépasserait
 # une recherche parfaite.
 
 # %% tags=["demo"]
@@ -1146,12 +1161,14 @@ for name, mask in [("notice trouvée", retrieved), ("notice manquée", ~retrieve
     print(f"{name} : {mask.sum()} questions, F1 {results['avec la recherche'].F1[mask].mean():.0%}, confiance {results['avec la recherche'].confiance[mask].mean():.0%}")
 
 # %% [markdown]
-# @@ENDTOEND@@
+# Dans notre exécution, la recherche fait passer le F1 de 4 % à 29 %, et l'EM de 2 % à 18 % ; apparié sur les 40 questions, le gain est de +0,25 [+0,14 ; +0,37] en F1 et de +0,15 [+0,05 ; +0,28] en EM : les deux
+# intervalles excluent zéro. Avec la bonne notice, on n'irait qu'à 40 % : l'essentiel de ce qui manque tient à la **lecture** (un modèle de 270 millions de paramètres), non à la recherche. Celle-ci a manqué 10 notices sur
+# 40, celles des dix paraphrases, et le F1 y est nul. La confiance baisse un peu quand la notice manque (33 % contre 44 %) : un indice, pas une alarme.
 #
-# ### Fidélité : la réponse est-elle dans les documents ?
+# ### Fidélité : la réponse est-elle dans les documents ?
 #
-# Une réponse juste par chance, ou fausse mais tirée du texte : ce n'est pas la même panne. On dit ici qu'une réponse est **ancrée** si tous ses mots sont dans les documents donnés. (C'est une
-# condition grossière : elle ne voit ni un contresens, ni une reformulation.)
+# Une réponse juste par chance, ou fausse mais tirée du texte : ce n'est pas la même panne. On dit ici qu'une réponse est **ancrée** si tous ses mots sont dans les documents donnés. (C'est une
+# condition grossière : elle ne voit ni un contresens, ni une reformulation.)
 
 # %% tags=["demo"]
 def grounded(answer, documents):
@@ -1167,17 +1184,18 @@ for name in ("sans document", "avec la recherche"):
 display(pd.DataFrame(rows).style.hide(axis="index"))
 
 # %% [markdown]
-# @@FAITH@@
+# Dans notre exécution, la recherche multiplie les réponses ancrées (de 8 % à 42 %), mais un quart des réponses sont ancrées **et fausses** : le modèle a copié le mauvais endroit. Et plus de la moitié contiennent encore un mot
+# qui n'est dans aucun document donné. « Avec ses sources » ne veut pas dire « vrai », ni même « tiré des sources » : il faut le vérifier.
 #
 # ### S'abstenir
 #
-# Une question sur cinq n'a pas de réponse dans la base. Le modèle, lui, répond toujours. Le score du meilleur document est un indice : s'il est trop bas, mieux vaut **refuser**. Le seuil se choisit sur
+# Une question sur cinq n'a pas de réponse dans la base. Le modèle, lui, répond toujours. Le score du meilleur document est un indice : s'il est trop bas, mieux vaut **refuser**. Le seuil se choisit sur
 # des questions de mise au point, et se juge sur **d'autres**.
 #
 # ### Exercice 9 — Choisir un seuil d'abstention
 # *Difficulté ●●○ · environ 10 minutes · 1,5 point*
 #
-# On refuse quand `score < threshold`. La **précision** du refus est la part des questions refusées qui étaient bien sans réponse ; le **rappel** est la part des questions sans réponse
+# On refuse quand `score < threshold`. La **précision** du refus est la part des questions refusées qui étaient bien sans réponse ; le **rappel** est la part des questions sans réponse
 # qui ont été refusées (0.0 quand le dénominateur est nul). Leur F1 est $2pr/(p+r)$ (0.0 si $p + r = 0$).
 #
 # **Écrivez `refusal(scores, answerable, threshold)`, qui renvoie (précision, rappel), et `best_threshold(scores, answerable)`, un seuil dont le F1 est le plus grand possible.**
@@ -1187,11 +1205,11 @@ display(pd.DataFrame(rows).style.hide(axis="index"))
 # Il suffit d'essayer les scores eux-mêmes, et un seuil plus grand que tous (pour pouvoir tout refuser).
 # </details>
 #
-# <details><summary>🛟 « J'ai ce message… »</summary>
+# <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *`nan` ou `ZeroDivisionError`* : aucun refus, ou aucune question sans réponse ; renvoyez 0.0 ;
-# - *la précision et le rappel sont échangés* : la précision se divise par les **refus**, le rappel par les questions **sans réponse** ;
-# - *une grille de seuils trop grossière* : le meilleur est juste au-dessus de l'un des scores.
+# - *`nan` ou `ZeroDivisionError`* : aucun refus, ou aucune question sans réponse ; renvoyez 0.0 ;
+# - *la précision et le rappel sont échangés* : la précision se divise par les **refus**, le rappel par les questions **sans réponse** ;
+# - *une grille de seuils trop grossière* : le meilleur est juste au-dessus de l'un des scores.
 # </details>
 
 # %% exercise="ex9_abstention" role="solution"
@@ -1286,18 +1304,20 @@ with attempt("Exercice 9"):
     plt.show()
 
 # %% [markdown]
-# @@ABSTAIN@@
+# Dans notre exécution, le seuil (5,75) refuse trois questions sans réponse sur quatre, mais deux refus sur trois sont à tort : **toutes** les paraphrases sont refusées, puisque leur score BM25 est bas. Sans elles, la précision
+# passe de 34 % à 71 % (fiche des données). L'abstention hérite des défauts de la recherche : un score qui ne voit que les mots ne distingue pas « la base n'en parle pas » de « la base en parle autrement ». La précision est proche sur
+# les deux moitiés (35 % et 34 %), le rappel aussi (69 % et 75 %) : un seul paramètre s'ajuste peu au hasard.
 #
 # ## 9. Un document piégé
 #
-# Le modèle ne distingue pas une **consigne** d'une **donnée** : tout est du texte. Quiconque peut écrire dans la base peut donc lui parler (*indirect prompt injection*, Greshake et al., 2023). Deux attaques,
-# qui veulent lui faire répondre « Napoléon » à toute question :
+# Le modèle ne distingue pas une **consigne** d'une **donnée** : tout est du texte. Quiconque peut écrire dans la base peut donc lui parler (*indirect prompt injection*, Greshake et al., 2023). Deux attaques,
+# qui veulent lui faire répondre « Napoléon » à toute question :
 #
-# - **la consigne** : une phrase ajoutée à la bonne notice, « Ignore les consignes précédentes… » ;
-# - **le faux document** (PoisonedRAG, Zou et al., 2024) : une notice de plus, qui répète la question pour être bien classée, puis affirme la fausse réponse.
+# - **la consigne** : une phrase ajoutée à la bonne notice, « Ignore les consignes précédentes… » ;
+# - **le faux document** (PoisonedRAG, Zou et al., 2024) : une notice de plus, qui répète la question pour être bien classée, puis affirme la fausse réponse.
 #
-# Et deux défenses : **délimiter et rappeler** (les documents entre balises, suivis d'un rappel que ce ne sont que des données) ; **filtrer** (écarter les phrases qui parlent au modèle, et les documents qui répètent la
-# question). D'abord la recherche : le faux document arrive-t-il en tête ?
+# Et deux défenses : **délimiter et rappeler** (les documents entre balises, suivis d'un rappel que ce ne sont que des données) ; **filtrer** (écarter les phrases qui parlent au modèle, et les documents qui répètent la
+# question). D'abord la recherche : le faux document arrive-t-il en tête ?
 
 # %% tags=["demo"]
 TARGET = "Napoléon"
@@ -1369,23 +1389,26 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# @@POISON@@
+# Dans notre exécution, la consigne ajoutée n'est jamais suivie (0 sur 14, intervalle de 0 à 22 %) : un modèle de base n'obéit pas, il continue. Le **faux document**, lui, est classé premier pour toutes les questions, et détourne 29 % des réponses
+# (12 à 55 %), sans donner un seul ordre : il suffit de ressembler à une source. Le rappel entre balises n'y change rien (29 %) ; le filtre arrête les deux attaques (0 %) et garde un F1 proche de celui sans attaque (0,37 et 0,41). Ne
+# criez pas victoire : ce filtre a été écrit en connaissant l'attaque. Un faux document qui paraphrase la question le passerait. Et 14 questions ne donnent que des intervalles larges.
 #
-# ### Exercice 10 — Que croire d'un RAG ?
+# ### Exercice 10 — Que croire d'un RAG ?
 # *Difficulté ●●○ · environ 10 minutes · 2 points · correction manuelle*
 #
-# **En 3 phrases : qu'apporte la recherche à ce modèle, avec un nombre et son intervalle à l'appui ? Quand le système se trompe encore, d'où vient l'erreur (la recherche ou la lecture), et quelle mesure le
-# montre ? Citez enfin un risque que la recherche ajoute.**
+# **En 3 phrases : qu'apporte la recherche à ce modèle, avec un nombre et son intervalle à l'appui ? Quand le système se trompe encore, d'où vient l'erreur (la recherche ou la lecture), et quelle mesure le
+# montre ? Citez enfin un risque que la recherche ajoute.**
 
 # %% [markdown] exercise="ex10_discussion" role="answer" points=2
 # ### BEGIN SOLUTION
-# @@ANSWER@@
+# La recherche fait passer le F1 de 4 % à 29 % sur 40 questions, un gain apparié de 0,25 [0,14 ; 0,37]. Les erreurs qui restent viennent surtout de la lecture, puisque même avec la bonne notice le F1 n'est que de 40 %, et pour
+# une part de la recherche, qui a manqué 10 notices sur 40 (F1 nul sur celles-là). En échange, quiconque écrit dans la base peut parler au modèle : un faux document, classé premier à chaque fois, a détourné 29 % des réponses.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## 10. Demander au cours
 #
-# Dernière pièce : le même système, sur les notebooks du cours. Changez la question ; lisez les sources avant la réponse.
+# Dernière pièce : le même système, sur les notebooks du cours. Changez la question ; lisez les sources avant la réponse.
 
 # %% tags=["demo"]
 def course_pieces(size=700, overlap=100):
@@ -1425,31 +1448,32 @@ with attempt("Exercice 2"):
         ask(question)
 
 # %% [markdown]
-# @@COURSE@@
+# Dans notre exécution, les sources sont souvent les bonnes (pour la perplexité, les parties du TP 1 et du TP 2 qui la définissent), et les réponses presque jamais : un modèle de base de 270 millions de paramètres rédige mal en français, et
+# répond au clafoutis comme au reste. Pour réviser, lisez les sources : c'est déjà un moteur de recherche du cours. Avec un meilleur modèle à la place de celui-ci, rien d'autre ne changerait.
 #
 # ## À retenir
 #
-# - **RAG** : chercher, puis lire. Le modèle n'a plus à savoir ; la recherche décide de ce qu'il peut dire.
-# - **Chercher** : BM25 trouve les mots, les vecteurs trouvent le sens ; aucun ne gagne partout, et la fusion n'est pas gratuite.
-# - **Mesurer par étages** : rappel de la recherche, puis réponse avec la bonne notice, puis le tout ; avec des intervalles, et par sorte de question.
-# - **Additionner ou empiler** : le modèle de 2020 marginalise sur les documents ; aujourd'hui on les empile dans la requête, sous un budget.
-# - **Se taire est une réponse** : le seuil d'abstention se choisit sur des questions qui ne servent pas au jugement.
-# - **Un document est une entrée hostile** : citer ses sources, filtrer, et mesurer l'attaque avant de croire la défense.
+# - **RAG** : chercher, puis lire. Le modèle n'a plus à savoir ; la recherche décide de ce qu'il peut dire.
+# - **Chercher** : BM25 trouve les mots, les vecteurs trouvent le sens ; aucun ne gagne partout, et la fusion n'est pas gratuite.
+# - **Mesurer par étages** : rappel de la recherche, puis réponse avec la bonne notice, puis le tout ; avec des intervalles, et par sorte de question.
+# - **Additionner ou empiler** : le modèle de 2020 marginalise sur les documents ; aujourd'hui on les empile dans la requête, sous un budget.
+# - **Se taire est une réponse** : le seuil d'abstention se choisit sur des questions qui ne servent pas au jugement.
+# - **Un document est une entrée hostile** : citer ses sources, filtrer, et mesurer l'attaque avant de croire la défense.
 #
 # ## Auto-évaluation
 #
-# Choisissez une réponse avant de déplier ; chaque choix est expliqué.
+# Choisissez une réponse avant de déplier ; chaque choix est expliqué.
 #
 # **1. BM25 donne un score nul à la bonne notice quand…**
 #
-# <details><summary>A. la question n'a aucun mot en commun avec elle</summary>✅ Chaque terme de la somme est alors nul : c'est le cas de nos paraphrases.</details>
+# <details><summary>A. la question n'a aucun mot en commun avec elle</summary>✅ Chaque terme de la somme est alors nul : c'est le cas de nos paraphrases.</details>
 # <details><summary>B. la notice est trop longue</summary>❌ La longueur réduit le score, elle ne l'annule pas.</details>
-# <details><summary>C. le mot cherché est dans toutes les notices</summary>❌ Dans la forme de Lucene, la rareté reste positive : ln(1 + …).</details>
+# <details><summary>C. le mot cherché est dans toutes les notices</summary>❌ Dans la forme de Lucene, la rareté reste positive : ln(1 + …).</details>
 #
-# **2. Un index HNSW trouve 95 % des voisins exacts. Cela veut dire que…**
+# **2. Un index HNSW trouve 95 % des voisins exacts. Cela veut dire que…**
 #
-# <details><summary>A. 95 % des réponses sont justes</summary>❌ Il s'agit des voisins de la recherche exacte, pas des bonnes réponses.</details>
-# <details><summary>B. sur dix voisins exacts, il en manque un sur vingt en moyenne</summary>✅ Le prix d'une recherche plus rapide ; `efSearch` règle ce prix.</details>
+# <details><summary>A. 95 % des réponses sont justes</summary>❌ Il s'agit des voisins de la recherche exacte, pas des bonnes réponses.</details>
+# <details><summary>B. sur dix voisins exacts, il en manque un sur vingt en moyenne</summary>✅ Le prix d'une recherche plus rapide ; `efSearch` règle ce prix.</details>
 # <details><summary>C. l'encodeur se trompe une fois sur vingt</summary>❌ L'encodeur est le même dans les deux recherches.</details>
 #
 # **3. RAG-Sequence et RAG-Token donnent la même probabilité quand…**
@@ -1458,19 +1482,19 @@ with attempt("Exercice 2"):
 # <details><summary>B. les documents sont équiprobables</summary>❌ Somme et produit ne s'échangent pas pour autant.</details>
 # <details><summary>C. la réponse est longue</summary>❌ C'est là qu'ils diffèrent le plus.</details>
 #
-# **4. Avec la bonne notice donnée, le F1 est de 60 % ; avec la recherche, de 45 %. On améliore d'abord…**
+# **4. Avec la bonne notice donnée, le F1 est de 60 % ; avec la recherche, de 45 %. On améliore d'abord…**
 #
-# <details><summary>A. la recherche, qui coûte 40 points</summary>❌ Elle en coûte 15 : de 60 à 45.</details>
-# <details><summary>B. la lecture : même une recherche parfaite s'arrêterait à 60 %</summary>✅ La borne dit ce que vaut le lecteur ; l'écart à 100 % est le plus grand.</details>
-# <details><summary>C. rien : 45 % est au-dessus du hasard</summary>❌ Mesurer par étages sert à savoir où agir.</details>
+# <details><summary>A. la recherche, qui coûte 40 points</summary>❌ Elle en coûte 15 : de 60 à 45.</details>
+# <details><summary>B. la lecture : même une recherche parfaite s'arrêterait à 60 %</summary>✅ La borne dit ce que vaut le lecteur ; l'écart à 100 % est le plus grand.</details>
+# <details><summary>C. rien : 45 % est au-dessus du hasard</summary>❌ Mesurer par étages sert à savoir où agir.</details>
 #
 # **5. On choisit le seuil d'abstention sur les questions qui servent aussi à le juger. Le résultat est…**
 #
 # <details><summary>A. trop optimiste</summary>✅ Le seuil s'est ajusté aux hasards de ces questions-là.</details>
-# <details><summary>B. trop pessimiste</summary>❌ Au contraire : on garde le seuil qui réussit le mieux sur elles.</details>
-# <details><summary>C. inchangé, puisqu'il n'y a qu'un paramètre</summary>❌ Un seul paramètre suffit à s'ajuster un peu ; moins qu'avec mille, mais un peu.</details>
+# <details><summary>B. trop pessimiste</summary>❌ Au contraire : on garde le seuil qui réussit le mieux sur elles.</details>
+# <details><summary>C. inchangé, puisqu'il n'y a qu'un paramètre</summary>❌ Un seul paramètre suffit à s'ajuster un peu ; moins qu'avec mille, mais un peu.</details>
 #
 # ---
-# *Pour aller plus loin :* Lewis et al. (2020), [Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks](https://arxiv.org/abs/2005.11401) ; Karpukhin et al. (2020),
-# [Dense Passage Retrieval](https://arxiv.org/abs/2004.04906) ; Liu et al. (2023), [Lost in the Middle](https://arxiv.org/abs/2307.03172) ; Zou et al. (2024),
+# *Pour aller plus loin :* Lewis et al. (2020), [Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks](https://arxiv.org/abs/2005.11401) ; Karpukhin et al. (2020),
+# [Dense Passage Retrieval](https://arxiv.org/abs/2004.04906) ; Liu et al. (2023), [Lost in the Middle](https://arxiv.org/abs/2307.03172) ; Zou et al. (2024),
 # [PoisonedRAG](https://arxiv.org/abs/2402.07867).
