@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 2 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | TEMPS min pour tout exécuter sur 2 cœurs |
+# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp3_prompting.ipynb`) et déposez-le à l'endroit indiqué par
 # votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,
@@ -210,7 +210,9 @@ with attempt("Exercice 1"):
             print(f"       {item['input']!r} → {output!r}")
 
 # %% [markdown]
-# TEXTE-FORMATS
+# Dans notre exécution (20 phrases), le format de GPT-2 donne la ville 18 fois, celui de GPT-1 16 fois, celui de T5 une fois : le modèle continue alors
+# l'histoire au lieu de répondre. Les tokens `$` et `<e>` ne disent rien à ce modèle, mais une question posée après une phrase se comprend encore ; le
+# préfixe de T5, lui, ne veut rien dire tant qu'on ne l'a pas appris. Vingt phrases suffisent pour voir l'écart avec T5, pas pour départager les deux autres.
 #
 # ## 2. Zéro, un, plusieurs exemples
 #
@@ -400,13 +402,16 @@ for offset, (name, points) in zip([-0.09, -0.03, 0.03, 0.09], curve.items()):
     means, margins = zip(*points)
     axes.errorbar(np.arange(len(counts)) + offset, means, yerr=margins, fmt="o-", ms=4, capsize=3, label=name)
 axes.set_xticks(range(len(counts)), counts)
-axes.set(xlabel="nombre d'exemples dans la requête", ylabel="exactitude", ylim=(0, 1), title="Ce qu'apportent les exemples (intervalle à 95 % sur les tirages)")
-axes.legend()
+axes.set(xlabel="nombre d'exemples dans la requête", ylabel="exactitude", ylim=(0, 1.05), title="Ce qu'apportent les exemples (intervalle à 95 % sur les tirages)")
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 display(pd.DataFrame({name: [f"{mean:.0%} ± {margin:.0%}" for mean, margin in points] for name, points in curve.items()}, index=pd.Index(counts, name="exemples")))
 
 # %% [markdown]
-# TEXTE-COURBE
+# Dans notre exécution, les exemples aident nettement en traduction (de 60 % sans exemple à 79 % ± 3 % avec huit) et un peu pour les contraires (de 10 % à
+# 22 % ± 8 %). Pour les capitales, rien de visible (40 %, puis entre 38 et 44 %) : les exemples montrent le **format**, ils n'apportent pas une capitale que le modèle ne
+# connaît pas. Pour l'extraction, la consigne suffisait presque (97 %). Et, à nombre d'exemples égal, le tirage seul fait varier l'exactitude de plusieurs
+# points : une mesure sur un seul tirage ne dit pas grand-chose. (L'intervalle ne porte que sur les tirages ; 30 éléments de test ajoutent leur propre incertitude.)
 #
 # ### Lire une seule fois ce qui est commun
 #
@@ -434,7 +439,8 @@ print(f"par requête : {1000 * naive_seconds:.0f} ms sans partage, {1000 * share
 print(f"plus grand écart entre les log-probabilités : {np.abs(naive - shared[:few]).max():.1e}")
 
 # %% [markdown]
-# TEXTE-CACHE
+# Dans notre exécution, une requête de huit exemples coûte 1,2 s à la boucle naïve et 0,07 s quand le début est partagé : 17 fois moins, pour les mêmes
+# log-probabilités à moins de 0,0001 près. C'est ce qui permet, dans la suite, de mesurer sur des dizaines de questions et plusieurs tirages.
 #
 # ## 3. Ce qui compte dans les exemples
 #
@@ -500,14 +506,22 @@ for ax, column, title in [(axes[0], "exactitude", "Exactitude"), (axes[1], "« p
         ax.errorbar(mean, -y, xerr=margin, fmt="o", color="C0", capsize=3)
         ax.scatter(group[column], [-y] * len(group), s=8, color="0.6")
     ax.axvline(0.5, color="black", lw=0.8)
-    ax.set(xlim=(-0.02, 1.02), title=f"{title} (moyenne, intervalle à 95 %, tirages en gris)")
-    ax.title.set_fontsize(10)
+    ax.set(xlim=(-0.02, 1.02), title=title)
+figure.suptitle("Moyenne et intervalle à 95 % sur les tirages (points gris)", fontsize=10)
 axes[0].set_yticks(-np.arange(len(results)), list(results.groups))
 plt.show()
 display(results.mean().style.format("{:.0%}"))
 
 # %% [markdown]
-# TEXTE-EXEMPLES
+# Dans notre exécution (40 critiques, quatre tirages) :
+#
+# - **l'ordre compte** : les quatre mêmes exemples de chaque sorte donnent 80 % alternés avec un négatif à la fin, 62 % quand les positifs passent tous en premier, et la
+#   part de réponses « positif » va de 14 % à 62 % ;
+# - **l'équilibre compte, jusqu'à l'absurde** : avec des exemples tous positifs, la réponse est toujours « positif » ; mais 6 + 2 ne fait pas plus mal que 4 + 4 ;
+# - **de fausses étiquettes coûtent moins qu'on ne croit** : au hasard, 71 % (intervalle de 58 à 84 %) ; toutes inversées, 56 %, à peine mieux que le hasard, mais le modèle n'en
+#   conclut pas qu'il faut répondre à l'envers. Min et al. (2022) l'ont observé sur de grands modèles : les exemples montrent surtout le format et l'espace des réponses.
+#
+# Sans aucun exemple, le modèle dit « négatif » neuf fois sur dix : ce n'est pas qu'il juge sévèrement, c'est un **biais d'étiquette**.
 #
 # ### Le format, encore
 #
@@ -532,7 +546,8 @@ for style, (ask, reply) in STYLES.items():
 display(pd.DataFrame(table).style.hide(axis="index").format("{:.0%}", subset=["0 exemple(s)", "2 exemple(s)"]))
 
 # %% [markdown]
-# TEXTE-FORMES
+# Sans exemple, la forme fait tout : de 0 % (`Q: … A:`) à 68 % (la phrase à finir) dans notre exécution, pour le même modèle et les mêmes 40 mots. Avec deux exemples,
+# les trois formes se valent à peu près (60 à 70 %, ce que 40 mots ne séparent pas) : l'exemple a dit le format à la place de la consigne.
 #
 # ### Exercice 4 — La calibration contextuelle
 # *Difficulté ●●○ · environ 15 minutes · 2,5 points*
@@ -637,7 +652,9 @@ plt.show()
 display(gains.groupby("exemples", sort=False).mean().style.format("{:.0%}"))
 
 # %% [markdown]
-# TEXTE-CALIBRATION
+# Dans notre exécution, la calibration répare les jeux d'exemples biaisés (de 62 % à 75 % quand les positifs passent d'abord, de 50 % à 68 % avec des exemples tous positifs),
+# aide un peu ailleurs, et **dégrade** le jeu qui n'était pas biaisé (de 80 % à 74 %). C'est logique : elle corrige un penchant mesuré sur trois textes vides ; quand il n'y en a
+# presque pas, elle ajoute surtout du bruit. Une correction se mesure, elle aussi.
 #
 # ## 4. Les modèles de dialogue
 #
@@ -758,7 +775,8 @@ for name, outputs in [("avec le gabarit", with_template), ("sans le gabarit", wi
         print(f"   {question} → {output!r}")
 
 # %% [markdown]
-# TEXTE-GABARIT
+# Avec le gabarit, la capitale est citée 19 fois sur 24 dans notre exécution ; sans lui, jamais. Les deux réponses affichées sont même vides : après une question seule,
+# ce modèle pense d'abord que le texte est fini, car dans ses données de dialogue une question est toujours suivie de `<|im_end|>`.
 #
 # ### Une conversation à plusieurs tours
 #
@@ -773,7 +791,8 @@ display(table.style.format("{:.1%}"))
 print("réponses :", chat([[question], [*history, question]], 12))
 
 # %% [markdown]
-# TEXTE-TOURS
+# Avec l'historique, la probabilité de « Lyon » passe de presque rien à la première place des quatre (1,6 % dans notre exécution : le modèle préfère commencer par « In »), et la réponse le
+# cite. Sans lui, le modèle s'excuse. La mémoire d'un dialogue est entièrement dans la requête.
 #
 # ### Les réglages du décodage
 #
@@ -787,7 +806,8 @@ for temperature in [0.1, 0.7, 1.5]:
     print(f"T = {temperature} : {len(set(names))} réponses différentes sur {len(names)}, dont {', '.join(repr(name) for name in list(dict.fromkeys(names))[:4])}")
 
 # %% [markdown]
-# TEXTE-REGLAGES
+# À T = 0,1, deux réponses différentes sur douze dans notre exécution ; à 0,7, douze ; à 1,5, douze aussi, mais ce ne sont plus des noms de chat. La température ne rend pas
+# « créatif » : elle aplatit la distribution, bonnes et mauvaises suites ensemble. Et la consigne « le nom seulement » n'est jamais suivie à la lettre : d'où la partie suivante.
 #
 # ## 5. Des sorties structurées
 #
@@ -923,7 +943,8 @@ for name, examples in [("aucun exemple", []), ("4 + 4 exemples", alternate(*draw
 display(pd.DataFrame(table).style.hide(axis="index"))
 
 # %% [markdown]
-# TEXTE-CHOIX
+# Dans notre exécution, sans exemple ni contrainte, aucune sortie n'est une étiquette ; avec la contrainte, toutes le sont, et 60 % sont justes. Avec huit exemples, le format est
+# déjà parfait sans contrainte : les deux lignes sont identiques. **La contrainte garantit la forme, les exemples aussi, souvent ; ni l'une ni les autres ne garantissent le fond.**
 #
 # ### Du choix au JSON
 #
@@ -989,7 +1010,9 @@ for name, constrained, output in samples:
     print(f"{name}, {'avec' if constrained else 'sans'} contrainte : {output!r}")
 
 # %% [markdown]
-# TEXTE-JSON
+# Dans notre exécution, la consigne seule donne un JSON lisible une fois sur trois ; contrainte, toujours, et tout est juste 83 fois sur 100 (intervalle de 64 à 93 %). L'exemple
+# donne lui aussi un JSON à chaque fois, mais moins souvent juste (50 %, de 31 à 69 %). Presque toutes ses fautes viennent de « I met Anna… » : le modèle y écrit "name": "I", le premier mot de la
+# phrase, comme « Rosa » était le premier de l'exemple. Forme parfaite, contenu faux : c'est la faute la plus difficile à voir dans un programme.
 #
 # ## 6. Raisonner à voix haute ?
 #
@@ -1041,7 +1064,9 @@ def check_number(text, expected):
     expect_equal(final_number(text), expected, f"final_number({text!r})")
 
 def check_vote(texts, expected, why):
-    expect_equal(vote(list(texts)), expected, f"vote({texts})", why)
+    got = vote(list(texts))
+    expect(got is not None or expected is None, f"vote({texts}) vaut None ; attendu : {expected}. {why}")
+    expect_equal(got, expected, f"vote({texts})", why)
 
 report = Report("Exercice 7 — Vote", points=2)
 with report.test("Le dernier nombre", points=0.5):
@@ -1097,7 +1122,9 @@ for name, numbers in methods.items():
 print("\nun raisonnement :", problems.question.iloc[0], "→", greedy_steps[0].replace("\n", " ⏎ "))
 
 # %% [markdown]
-# TEXTE-COT
+# Dans notre exécution, sur 30 problèmes : 0 % en répondant directement (intervalle de 0 à 11 %), 20 % après un raisonnement glouton (10 à 37 %), 13 % par un vote sur cinq
+# raisonnements (5 à 30 %). Le raisonnement aide, sans doute : les deux premiers intervalles se touchent à peine. Le vote, lui, ne montre rien : quand chaque tirage est faux cinq fois sur
+# six, la majorité se trompe aussi. Wang et al. obtenaient de forts gains sur des modèles cent fois plus grands : ne les promettez pas à un modèle de cette taille.
 #
 # ### Noter un raisonnement donné
 #
@@ -1112,14 +1139,15 @@ def spoiled(reasoning, answer):
 
 true_steps = problems.reasoning.tolist()
 false_steps = [spoiled(reasoning, answer) for reasoning, answer in zip(true_steps, problems.answer)]
-true_score, false_score = (pair_logprobs(model, tokenizer, [(p, f" {text}") for p, text in zip(step_prompts, steps)], batch_size=64) for steps in (true_steps, false_steps))
+true_score, false_score = (pair_logprobs(model, tokenizer, [(p, f" {text}") for p, text in zip(step_prompts, steps)], batch_size=8) for steps in (true_steps, false_steps))
 print("le raisonnement juste est le plus probable :", wilson_text((true_score > false_score).sum(), len(problems)))
 for name, steps, expected in [("juste", true_steps, problems.answer), ("faux", false_steps, problems.answer + 1)]:
     followed = complete(model, tokenizer, [f"{p} {text}\nAnswer:" for p, text in zip(step_prompts, steps)], 5, batch_size=64)
     print(f"après un raisonnement {name}, la réponse le suit :", wilson_text(sum(library_number(text) == e for text, e in zip(followed, expected)), len(problems)))
 
 # %% [markdown]
-# TEXTE-RAISONNEMENT
+# Dans notre exécution, le raisonnement juste est le plus probable 80 fois sur 100 (63 à 90 %) : le modèle reconnaît mieux qu'il ne produit. Mais imposez-lui un raisonnement, juste ou faux, et il
+# le suit presque toujours (97 % et 100 %) : la réponse est recopiée de la dernière étape, sans contrôle. Un raisonnement affiché n'est donc pas une preuve de ce que le modèle a « pensé ».
 #
 # ## 7. Les limites de l'alignement
 #
@@ -1208,7 +1236,9 @@ for i in range(0, budget(full=6, small=2)):
     print(questions.question[i], "→", " | ".join(repr(answers[i]) for answers in said.values()))
 
 # %% [markdown]
-# TEXTE-PREMISSES
+# Seul, le modèle ne refuse **jamais** (0 sur 48, intervalle de 0 à 7 %), même les œufs de vache ; la règle seule n'y change rien. Avec quatre exemples, il refuse 77 % des prémisses fausses dans
+# notre exécution, ce qui ferait un beau titre… mais aussi 71 % des prémisses vraies (57 à 82 %). Il n'a pas appris à reconnaître une prémisse fausse : il a appris à dire « The premise is
+# false ». Sans les questions jumelles, on aurait cru à un succès.
 #
 # ### La complaisance
 #
@@ -1238,7 +1268,9 @@ axes.set(xlabel="log-probabilité de la bonne capitale − celle de l'autre (nat
 plt.show()
 
 # %% [markdown]
-# TEXTE-COMPLAISANCE
+# Dans notre exécution, sans avis, la bonne capitale l'emporte presque toujours (96 %). Il suffit que l'utilisateur en propose une fausse pour qu'elle ne l'emporte plus que dans 8 % des cas
+# (2 à 26 %) : l'écart moyen perd plus de 8 nats. À cette taille, ce n'est sans doute pas de la politesse : un nom cité dans la requête devient très probable, quel qu'il soit. L'avis juste
+# monte d'ailleurs l'écart de 2 nats. La mesure seule ne sépare pas les deux explications.
 #
 # ### L'injection
 #
@@ -1263,7 +1295,9 @@ for name, conversations in trials.items():
 display(pd.DataFrame(table).style.hide(axis="index"))
 
 # %% [markdown]
-# TEXTE-INJECTIONS
+# Dans notre exécution, l'ordre caché l'emporte dans 21 % des documents piégés (9 à 40 %), et dans 8 % avec la défense (2 à 26 %) : les intervalles se recouvrent largement, 24 documents ne suffisent pas
+# pour dire que la défense sert à quelque chose, et elle n'arrête pas tout. Notez que ce modèle échappe souvent à l'attaque parce qu'il suit mal **toutes** les consignes : un modèle plus capable peut y
+# être plus sensible. La vraie protection est ailleurs : ne donner au modèle aucun pouvoir que l'auteur d'un document ne devrait pas avoir.
 #
 # ### Exercice 9 — Décider d'après une mesure
 # *Difficulté ●●○ · environ 8 minutes · 2 points · correction manuelle*
@@ -1276,7 +1310,9 @@ display(pd.DataFrame(table).style.hide(axis="index"))
 
 # %% [markdown] exercise="ex9_discussion" role="answer" points=2
 # ### BEGIN SOLUTION
-# TEXTE-EX9
+# La règle seule ne fait rien refuser (0 sur 48 questions à prémisse fausse, intervalle de 0 à 7 %) ; avec quatre exemples, le modèle en refuse 77 %, mais aussi 71 % des questions à prémisse vraie
+# (57 à 82 %). Sans ces dernières, on n'aurait pas vu qu'il refuse à peu près tout : un taux de refus ne juge une règle qu'à côté de celui des questions légitimes. La mesure, faite sur 96 questions
+# courtes en anglais, avec une seule règle et ce seul modèle, ne dit rien d'un modèle plus grand, d'une autre règle, ni des questions que poseront vraiment les visiteurs.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1292,7 +1328,7 @@ display(pd.DataFrame(table).style.hide(axis="index"))
 #
 # **Écrivez `my_prompt()`, qui renvoie votre requête : 2 000 caractères au plus, `{message}` une seule fois.** Les 20 messages `GOLF_DEV`, avec leur réponse, sont là pour
 # composer vos exemples ; `golf_accuracy(requête, GOLF_TEST)` vous donne l'exactitude sur 40 autres messages. **La note vient de 60 messages que vous ne verrez pas** : le hasard y
-# ferait 25 % ; la moitié des points de la partie cachée vient à 50 %, l'autre à 68 %. À force d'essais sur 40 messages, on finit par les apprendre par cœur : préférez une requête qui a
+# ferait 25 % ; un point vient à 62 %, un autre à 70 %. À force d'essais sur 40 messages, on finit par les apprendre par cœur : préférez une requête qui a
 # une raison d'être bonne.
 #
 # <details><summary>💡 Un indice</summary>
@@ -1351,8 +1387,8 @@ def check_golf(pairs, threshold, name):
 report = Report("Exercice 10 — Golf", points=3)
 with report.test("Une requête bien formée", points=0.5):
     checked_prompt()
-with report.test("Sur les 40 messages de GOLF_TEST : 50 % au moins", points=0.5):
-    check_golf(GOLF_TEST, 0.5, "les 40 messages visibles")
+with report.test("Sur les 40 messages de GOLF_TEST : 60 % au moins", points=0.5):
+    check_golf(GOLF_TEST, 0.6, "les 40 messages visibles")
 ### BEGIN HIDDEN TESTS
 HIDDEN = """
 Puis-je rendre mes livres dans une boîte la nuit ? | bibliothèque
@@ -1417,16 +1453,16 @@ Combien de jours peut-on garder un DVD emprunté ? | bibliothèque
 Mon bail se termine en juin, comment le prolonger ? | logement
 """
 hidden_pairs = [tuple(line.rsplit(" | ", 1)) for line in HIDDEN.strip().splitlines()]
-with report.test("Sur 60 messages jamais vus : 50 % au moins", points=1):
-    check_golf(hidden_pairs, 0.5, "60 messages jamais vus")
-with report.test("Sur 60 messages jamais vus : 68 % au moins", points=1):
-    check_golf(hidden_pairs, 0.68, "60 messages jamais vus")
+with report.test("Sur 60 messages jamais vus : 62 % au moins", points=1):
+    check_golf(hidden_pairs, 0.62, "60 messages jamais vus")
+with report.test("Sur 60 messages jamais vus : 70 % au moins", points=1):
+    check_golf(hidden_pairs, 0.7, "60 messages jamais vus")
 ### END HIDDEN TESTS
 report.score()
 
 # %% [markdown]
-# Une requête « naturelle » n'est pas forcément la bonne. Quelques candidates, avec l'intervalle de Wilson : la plupart des différences entre voisines sont
-# du bruit, l'écart entre les extrêmes n'en est pas.
+# Une requête « naturelle » n'est pas forcément la bonne. Voici quelques candidates, avec l'intervalle de Wilson. Avant de choisir la meilleure : lesquelles 40 messages
+# permettent-ils de départager ?
 
 # %% tags=["demo"]
 visible = GOLF_DEV + GOLF_TEST
@@ -1444,7 +1480,9 @@ for name, candidate in CANDIDATES.items():
     print(f"{name:24} {wilson_text(round(score * len(pairs)), len(pairs))}")
 
 # %% [markdown]
-# TEXTE-GOLF
+# Dans notre exécution, de 68 % (la liste des services) à 88 % (quatre exemples), et les intervalles se recouvrent tous : 40 messages ne départagent pas ces requêtes, et choisir la
+# première du classement serait en partie choisir la plus chanceuse. Sur les 60 messages cachés, les seuils ont été placés d'après des mesures : de 67 à 88 % avec quatre à douze
+# exemples tirés au sort (20 requêtes, médiane 76 %), de 57 à 75 % avec les quatre requêtes sans exemple du tableau.
 #
 # ## À retenir
 #
