@@ -408,10 +408,11 @@ plt.show()
 display(pd.DataFrame({name: [f"{mean:.0%} ± {margin:.0%}" if k else f"{mean:.0%}" for k, (mean, margin) in zip(counts, points)] for name, points in curve.items()}, index=pd.Index(counts, name="exemples")))
 
 # %% [markdown]
-# Dans notre exécution, les exemples aident nettement en traduction (de 60 % sans exemple à 79 % ± 3 % avec huit) et un peu pour les contraires (de 10 % à
-# 22 % ± 8 %). Pour les capitales, rien de visible (40 %, puis entre 38 et 44 %) : les exemples montrent le **format**, ils n'apportent pas une capitale que le modèle ne
+# Dans notre exécution, les exemples aident en traduction (de 60 % sans exemple à 79 % ± 3 % avec huit), et peut-être un peu pour les contraires (de 10 % à
+# 22 % ± 8 %). Pour les capitales, rien de visible (40 %, puis entre 38 et 44 %) : les exemples montrent le **format**, ils n'apportent pas une capitale que le modèle ne
 # connaît pas. Pour l'extraction, la consigne suffisait presque (97 %). Et, à nombre d'exemples égal, le tirage seul fait varier l'exactitude de plusieurs
-# points : une mesure sur un seul tirage ne dit pas grand-chose. (L'intervalle ne porte que sur les tirages ; 30 éléments de test ajoutent leur propre incertitude.)
+# points : une mesure sur un seul tirage ne dit pas grand-chose. (L'intervalle ne porte que sur les tirages ; les 30 éléments de test
+# ajoutent leur propre incertitude, environ ± 15 points sur un taux isolé, moins sur une différence mesurée sur les mêmes éléments.)
 #
 # ### Lire une seule fois ce qui est commun
 #
@@ -792,7 +793,7 @@ display(table.style.format("{:.1%}"))
 print("réponses :", chat([[question], [*history, question]], 12))
 
 # %% [markdown]
-# Avec l'historique, la probabilité de « Lyon » passe de presque rien à la première place des quatre (1,6 % dans notre exécution : le modèle préfère commencer par « In »), et la réponse le
+# Avec l'historique, la probabilité de « Lyon » passe de presque rien à la première place des quatre (1,6 % dans notre exécution, contre 1,3 % pour « Paris » : le modèle préfère commencer par « In »), et la réponse le
 # cite. Sans lui, le modèle s'excuse. La mémoire d'un dialogue est entièrement dans la requête.
 #
 # ### Les réglages du décodage
@@ -1031,7 +1032,7 @@ for name, constrained, output in samples:
 #
 # <details><summary>💡 Un indice</summary>
 #
-# `re.findall(r"-?\d+", text)` après avoir retiré les virgules placées entre deux chiffres. `collections.Counter(…).most_common(1)` rend, à
+# `re.findall(r"-?\d+", …)` sur le texte sans ses virgules (`text.replace(",", "")` convient). `collections.Counter(…).most_common(1)` rend, à
 # égalité, l'élément rencontré le premier.
 # </details>
 #
@@ -1039,7 +1040,7 @@ for name, constrained, output in samples:
 #
 # - *`IndexError: list index out of range`* : le texte n'a pas de nombre, ou personne n'a voté ;
 # - *une chaîne au lieu d'un entier* : `int(…)` ;
-# - *retirer toutes les virgules* colle « 3, 4 » ? Non, il y a une espace ; mais « 3,4 » sans espace est ambigu : ici, c'est 34.
+# - *retirer toutes les virgules ne va-t-il pas coller « 3, 4 » ?* Non, il y a une espace ; « 3,4 », sans espace, est ambigu : ici, c'est 34.
 # </details>
 
 # %% exercise="ex7_vote" role="solution"
@@ -1155,7 +1156,7 @@ for name, steps, expected in [("juste", true_steps, problems.answer), ("faux", f
 #
 # « Qui a meilleur goût, les œufs de vache ou les œufs de poule ? » Un modèle entraîné à **répondre** répond à tout. Une anecdote ferait sourire ; mesurons un **taux**. Le
 # fichier contient des questions dont la prémisse est fausse, chacune avec une jumelle de même forme dont la prémisse est vraie : un modèle qui refuserait tout aurait
-# 100 % sur les premières et 0 % sur les secondes.
+# raison sur toutes les premières, et tort sur toutes les secondes.
 #
 # ### Exercice 8 — Un taux et son intervalle
 # *Difficulté ●●○ · environ 8 minutes · 1,5 point*
