@@ -408,10 +408,10 @@ plt.show()
 display(pd.DataFrame({name: [f"{mean:.0%} ± {margin:.0%}" if k else f"{mean:.0%}" for k, (mean, margin) in zip(counts, points)] for name, points in curve.items()}, index=pd.Index(counts, name="exemples")))
 
 # %% [markdown]
-# Dans notre exécution, les exemples aident en traduction (de 60 % sans exemple à 79 % ± 3 % avec huit), et peut-être un peu pour les contraires (de 10 % à
-# 22 % ± 8 %). Pour les capitales, rien de visible (40 %, puis entre 38 et 44 %) : les exemples montrent le **format**, ils n'apportent pas une capitale que le modèle ne
+# Dans notre exécution, les exemples aident en traduction (de 60 % sans exemple à 79 % ± 3 % avec huit), et peut-être un peu pour les contraires (de 10 % à
+# 22 % ± 8 %). Pour les capitales, rien de visible (40 %, puis entre 38 et 44 %) : les exemples montrent le **format**, ils n'apportent pas une capitale que le modèle ne
 # connaît pas. Pour l'extraction, la consigne suffisait presque (97 %). Et, à nombre d'exemples égal, le tirage seul fait varier l'exactitude de plusieurs
-# points : une mesure sur un seul tirage ne dit pas grand-chose. (L'intervalle ne porte que sur les tirages ; les 30 éléments de test
+# points : une mesure sur un seul tirage ne dit pas grand-chose. (L'intervalle ne porte que sur les tirages ; les 30 éléments de test
 # ajoutent leur propre incertitude, environ ± 15 points sur un taux isolé, moins sur une différence mesurée sur les mêmes éléments.)
 #
 # ### Lire une seule fois ce qui est commun
@@ -440,7 +440,7 @@ print(f"par requête : {1000 * naive_seconds:.0f} ms sans partage, {1000 * share
 print(f"plus grand écart entre les log-probabilités : {np.abs(naive - shared[:few]).max():.1e}")
 
 # %% [markdown]
-# Dans notre exécution, une requête de huit exemples coûte 1,2 s à la boucle naïve et 0,07 s quand le début est partagé : 17 fois moins, pour les mêmes
+# Dans nos exécutions, une requête de huit exemples coûte de 1,2 à 1,7 s à la boucle naïve et 0,07 s quand le début est partagé : 17 à 26 fois moins, pour les mêmes
 # log-probabilités à moins de 0,0001 près. C'est ce qui permet, dans la suite, de mesurer sur des dizaines de questions et plusieurs tirages.
 #
 # ## 3. Ce qui compte dans les exemples
@@ -793,7 +793,7 @@ display(table.style.format("{:.1%}"))
 print("réponses :", chat([[question], [*history, question]], 12))
 
 # %% [markdown]
-# Avec l'historique, la probabilité de « Lyon » passe de presque rien à la première place des quatre (1,6 % dans notre exécution, contre 1,3 % pour « Paris » : le modèle préfère commencer par « In »), et la réponse le
+# Avec l'historique, la probabilité de « Lyon » passe de presque rien à la première place des quatre (1,6 % dans notre exécution, contre 1,3 % pour « Paris » : le modèle préfère commencer par « In »), et la réponse le
 # cite. Sans lui, le modèle s'excuse. La mémoire d'un dialogue est entièrement dans la requête.
 #
 # ### Les réglages du décodage
@@ -1040,7 +1040,7 @@ for name, constrained, output in samples:
 #
 # - *`IndexError: list index out of range`* : le texte n'a pas de nombre, ou personne n'a voté ;
 # - *une chaîne au lieu d'un entier* : `int(…)` ;
-# - *retirer toutes les virgules ne va-t-il pas coller « 3, 4 » ?* Non, il y a une espace ; « 3,4 », sans espace, est ambigu : ici, c'est 34.
+# - *retirer toutes les virgules ne va-t-il pas coller « 3, 4 » ?* Non, il y a une espace ; « 3,4 », sans espace, est ambigu : ici, c'est 34.
 # </details>
 
 # %% exercise="ex7_vote" role="solution"
