@@ -34,7 +34,7 @@ Service : bibliothèque
 Message : {message}
 Service :"""
 
-# %% [wrong] points=2.0 message="60 messages jamais vus : .* attendu : au moins 68" a plain instruction, without an example
+# %% [wrong] points=1.0 message="60 messages jamais vus : .* attendu : au moins 62" a plain instruction, without an example
 def my_prompt():
     return "Classe ce message.\n{message}\n"
 
