@@ -1353,7 +1353,7 @@ GOLF_DEV, GOLF_TEST = ([tuple(pair) for pair in golf_table.loc[golf_table["split
 
 def golf_accuracy(prompt, pairs):
     """Part des messages envoyés au bon service : pairs est une liste de (message, service)."""
-    scores = label_logprobs(model, tokenizer, [prompt.replace("{message}", message) for message, _ in pairs], [f" {label}" for label in GOLF_LABELS], batch_size=64)
+    scores = label_logprobs(model, tokenizer, [prompt.replace("{message}", message) for message, _ in pairs], [f" {label}" for label in GOLF_LABELS], batch_size=16)
     best = (scores - scores.mean(axis=0)).argmax(axis=1)
     return float(np.mean([GOLF_LABELS[i] == label for i, (_, label) in zip(best, pairs)]))
 
