@@ -69,8 +69,8 @@ test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, installation n
 release: $(FULL)  ## solutions/ → notebooks/
 	@$(PY) -m grading.release
 
-grade: setup $(FULL)  ## grading/submitted/ → notes, rapports, grades.csv (LAB=tp1_mlm : un seul TP ; JOBS=2 : copies à la fois)
-	@$(PY) -m grading.grade $(LAB) $(if $(JOBS),--jobs $(JOBS))
+grade: setup $(FULL)  ## grading/submitted/ → notes, rapports, grades.csv (LAB=tp1_mlm : un seul TP ; JOBS=2 : copies à la fois ; SANDBOX=0 : sans isolation)
+	@$(PY) -m grading.grade $(LAB) $(if $(JOBS),--jobs $(JOBS)) $(if $(filter 0,$(SANDBOX)),--no-sandbox)
 
 demo: setup $(FULL)  ## une classe fictive, corrigée de bout en bout
 	@$(PY) -m grading.demo

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import nbformat
 
+from grading import sandbox
 from grading.answers import read_answers, without_marks
-from grading.grade import grade, table, write_csv
+from grading.grade import Options, grade, table, write_csv
 from grading.labs import SOLUTIONS, labs, read_lab
 from grading.release import released
 from utils.paths import ROOT
@@ -79,7 +80,8 @@ def demo(lab: str, root: Path) -> list[str]:
     release = nbformat.reads(released(lab).decode(), as_version=4)
     for student in students:
         hand_in(release, student, root, lab)
-    marks = {mark.student: mark for mark in grade(root, lab)}
+    options = Options(isolated=sandbox.available())  # its own hand-ins can be trusted
+    marks = {mark.student: mark for mark in grade(root, lab, options)}
     write_csv(list(marks.values()), root / "grades.csv")
     print(table(list(marks.values())))
     problems = []

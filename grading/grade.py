@@ -1,6 +1,6 @@
 """`make grade`: grading/submitted/<student>/<lab>/ → gradebook, feedback pages, grades.csv.
 
-    python -m grading.grade [lab …] [--jobs n] [--cold]
+    python -m grading.grade [lab …] [--jobs n] [--cold] [--no-sandbox]
 
 Notebooks are executed several at once, in kernels forked from a process that has already imported the lab's libraries;
 one process writes nbgrader's gradebook.  Only what changed since the last time (hand-in, lab, settings) is graded; a
@@ -31,6 +31,7 @@ from grading.ledger import Entry
 from grading.nbgrader_config import COURSE, workshop
 from grading.record import Course
 from grading.release import quiet
+from grading.sandbox import SandboxError
 from utils.paths import ROOT
 
 
@@ -54,10 +55,11 @@ class Marks:
 
 @dataclass(frozen=True)
 class Options:
-    """How to grade: kernels at once, forked from a warm process or not."""
+    """How to grade: kernels at once, forked from a warm process or not, behind walls or not (`grading.sandbox`)."""
 
     jobs: int = field(default_factory=cores)
     warm: bool = True
+    isolated: bool = True
 
 
 def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
@@ -89,10 +91,12 @@ class Grading:
         if not todo:
             return
         with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar:
-            config = self.course.config
-            with Engine(imports(self.course.source), self.options.jobs, self.options.warm, config) as self.engine:
+            course, options = self.course, self.options
+            secret = (course.root / "submitted", course.root / "gradebook.db", course.intake, course.ledger.folder)
+            modules = imports(course.source)
+            with Engine(modules, options.jobs, options.warm, course.config, options.isolated, secret) as self.engine:
                 self.engine.wait()
-                for note in self.engine.notes:
+                for note in [self.engine.protection, *self.engine.notes]:
                     self.bar.write(note)
                 again = self._pool(todo, self.options.jobs)
                 # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
@@ -207,6 +211,9 @@ STATUS_NOTES = {
     "timeout": ["L'exécution a dépassé le temps permis."],
     "died": ["Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."],
     "flood": ["Le notebook a trop affiché : son exécution a été arrêtée."],
+    "memory": ["Le notebook a demandé trop de mémoire : son exécution a été arrêtée."],
+    "disk": ["Le notebook a écrit trop de fichiers : son exécution a été arrêtée."],
+    "processes": ["Le notebook a lancé trop de processus : son exécution a été arrêtée."],
 }
 
 
@@ -292,6 +299,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("labs", nargs="*", help="all by default")
     parser.add_argument("--jobs", type=int, default=cores(), help="notebooks at once (default: one per core)")
     parser.add_argument("--cold", action="store_true", help="no shared imports: each kernel starts on its own")
+    parser.add_argument("--no-sandbox", action="store_true", help="run students' code with all your rights")
     options = parser.parse_args(arguments)
     unknown = set(options.labs) - set(labs())
     if unknown:
@@ -299,8 +307,8 @@ def main(arguments: list[str] | None = None) -> int:
     marks = []
     try:
         for lab in options.labs or labs():
-            marks += grade(COURSE, lab, Options(max(1, options.jobs), not options.cold))
-    except LabError as error:
+            marks += grade(COURSE, lab, Options(max(1, options.jobs), not options.cold, not options.no_sandbox))
+    except (LabError, SandboxError) as error:
         print(f"[FAIL] {error}", file=sys.stderr)
         return 1
     if not marks:

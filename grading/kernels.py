@@ -3,13 +3,16 @@
 Everything that decides a mark is nbgrader's own `Execute`.  What is added: the kernel's folder holds neither the
 notebook nor the tests, the whole notebook has a budget of time and of output, and a kernel that dies or no longer
 answers costs the cells from there on, never the hand-in (stock nbgrader gives full marks for a cell that never ran).
+The walls around a kernel are in `grading.sandbox`.
 """
 
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -27,18 +30,21 @@ from nbgrader.preprocessors import Execute
 from traitlets import Any
 from traitlets.config import Config
 
+from grading import sandbox
 from grading.forkserver import ForkError, ForkServer
+from grading.sandbox import Sandbox, SandboxError
 from utils.paths import ROOT, cache_dir
 
-PROVISIONER = "llm-course-fork"
+FORKED, ALONE = "llm-course-fork", "llm-course-alone"  # the names of our two ways to start a kernel
 NOTEBOOK_SECONDS = 1800  # for a whole notebook, besides the limit of each cell
 OUTPUT_BYTES = 20_000_000  # what a notebook may print; the rest is dropped, and at ten times as much the kernel is
 ANSWER_SECONDS = 5  # an interrupted kernel must be listening again after these
+WATCH_SECONDS = 0.5  # between two looks at what the kernels take up
 
 
 @dataclass
 class Run:
-    """An executed notebook and what it took.  `status`: ok, timeout, died or flood."""
+    """An executed notebook and what it took.  `status`: ok, timeout, died, flood, memory or disk."""
 
     notebook: NotebookNode
     status: str = "ok"
@@ -51,28 +57,58 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd, **kwargs):
         argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
-        self.process = self.parent.server.fork({"argv": argv, "cwd": kwargs["cwd"], "env": kwargs["env"]})
+        request = {"argv": argv, "cwd": kwargs["cwd"], "env": kwargs["env"], "walls": self.parent.enclose()}
+        self.process = self.parent.server.fork(request)
         self.parent.process = self.process
         self.pid = self.process.pid  # no pgid: signals go down the line, the server sends them to the group
         return self.connection_info
 
 
-KernelProvisionerFactory.instance().provisioners[PROVISIONER] = EntryPoint(
-    PROVISIONER, "grading.kernels:ForkProvisioner", KernelProvisionerFactory.GROUP_NAME
-)
+class AloneProvisioner(LocalProvisioner):
+    """How jupyter_client starts a kernel of its own behind walls."""
+
+    async def launch_kernel(self, cmd, **kwargs):
+        argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
+        cmd = self.parent.sandbox.alone_command(self.parent.enclose(), ["kernel", *argv])
+        return await super().launch_kernel(cmd, **kwargs | {"cwd": str(ROOT)})  # it enters its folder by itself
+
+
+KernelProvisionerFactory.instance().provisioners |= {
+    FORKED: EntryPoint(FORKED, "grading.kernels:ForkProvisioner", KernelProvisionerFactory.GROUP_NAME),
+    ALONE: EntryPoint(ALONE, "grading.kernels:AloneProvisioner", KernelProvisionerFactory.GROUP_NAME),
+}
 
 
 class Manager(AsyncKernelManager):
     """A kernel of this very Python, whatever kernels the teacher's Jupyter has; forked if there is a `server`."""
 
     server = Any(allow_none=True)
+    sandbox = Any(allow_none=True)
+    walls = Any(allow_none=True)  # what the kernel must enter
     process = Any(allow_none=True)  # of a forked kernel, to ask afterwards what it used
 
     @property
     def kernel_spec(self):
-        metadata = {"kernel_provisioner": {"provisioner_name": PROVISIONER}} if self.server else {}
+        name = FORKED if self.server else ALONE if self.walls else ""
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, language="python", display_name="Python 3", metadata=metadata)
+        return KernelSpec(
+            argv=argv, language="python", display_name="Python 3",
+            metadata={"kernel_provisioner": {"provisioner_name": name}} if name else {},
+            interrupt_mode="message" if name == ALONE else "signal",  # a signal would end bubblewrap
+        )  # fmt: skip
+
+    def enclose(self) -> dict | None:
+        """The kernel's place becomes its own: to be called last, once the connection file is there."""
+        if self.walls:
+            self.sandbox.give(self.walls)
+        return self.walls
+
+    def processes(self) -> list[psutil.Process]:
+        """The kernel's process and those that came out of it, as this process sees them."""
+        if self.process and self.walls:
+            return sandbox.tree(self.server.process.pid, inner=self.process.pid)
+        process = self.process or getattr(self.provisioner, "process", None)
+        return sandbox.tree(process.pid) if process else []
 
 
 class Runner(Execute):
@@ -134,6 +170,16 @@ class Runner(Execute):
         with contextlib.suppress(AttributeError):  # it has not started yet, or has just ended
             self.km.provisioner.process.kill()
 
+    def watch(self, place: Path, limits: dict[str, int]) -> None:
+        """Stop a kernel that, with all its processes and files, goes beyond its limits; from another thread."""
+        if sandbox.disk_mb(place) > sandbox.DISK_MB:
+            self._stop("disk")
+        processes = self._manager.processes()
+        if len(processes) > limits["processes"]:
+            self._stop("processes")
+        elif sum(_resident_mb(process) for process in processes) > limits["memory_mb"] < sandbox.memory_mb(processes):
+            self._stop("memory")
+
     def _stop(self, status: str) -> None:
         if not self._stopped:
             self._stopped, self.status = True, status
@@ -144,30 +190,66 @@ def _failure(name: str, text: str) -> NotebookNode:
     return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
 
+def _resident_mb(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        return process.memory_info().rss / 2**20
+    return 0.0
+
+
 class Engine:
     """Runs notebooks, several at once, forked from a warm server where that is possible.
 
-    `with Engine(modules, jobs=4) as engine: engine.run(notebook, files)`; `engine.notes` says what it could not do.
+    `with Engine(modules, jobs=4) as engine: engine.run(notebook, files)`; `engine.notes` says what it could not do,
+    `engine.protection` what stands around the kernels.  Raises `SandboxError` rather than run without protection,
+    unless `isolated` is false.
     """
 
-    def __init__(self, modules: list[str], jobs: int = 1, warm: bool = True, config: Config | None = None):
+    def __init__(
+        self,
+        modules: list[str],
+        jobs: int = 1,
+        warm: bool = True,
+        config: Config | None = None,
+        isolated: bool = True,
+        secret: tuple[Path, ...] = (),
+    ):
         self._config = config or Config()
         self._folder = _scratch()
         self.notes: list[str] = []
         self._env = _environment(jobs)
         self._server = None
-        self._running: set[Runner] = set()
-        if warm:
+        self._running: dict[Runner, Path] = {}
+        self._closed = threading.Event()
+        self._sandbox = None
+        if isolated:
             try:
-                self._server = ForkServer(modules, env=self._env)
+                self._sandbox = Sandbox.choose(self._folder, jobs, secret)
+            except SandboxError:
+                self.close()
+                raise
+        if self._sandbox:
+            self._sandbox.limits["cpu_seconds"] = NOTEBOOK_SECONDS * cores()
+            threading.Thread(target=self._watch, daemon=True).start()
+        if warm:
+            home = self._folder / "server"
+            home.mkdir()
+            env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(home))
+            try:
+                self._server = ForkServer(modules, env, self._sandbox)
             except ForkError as error:
                 self._cold(error)
+
+    @property
+    def protection(self) -> str:
+        """What stands between a student's code and this machine, in one line."""
+        return f"Isolation: {self._sandbox or 'NONE, a notebook can do whatever you can'}."
 
     def wait(self) -> None:
         """Wait until the libraries are imported, so that threads need not do it together."""
         if self._server:
             try:
                 self._server.wait()
+                self._try_walls()
             except ForkError as error:
                 self._server.close()
                 self._cold(error)
@@ -189,18 +271,38 @@ class Engine:
             for relative, source in files.items():
                 (work / relative).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, work / relative)
-            manager = Manager(server=self._server, connection_file=str(line / "k.json"), config=self._config)
+            walls = self._sandbox.make_place(Path(name)) if self._sandbox else None
+            manager = Manager(server=self._server, sandbox=self._sandbox, walls=walls, config=self._config)
+            manager.connection_file = str(line / "k.json")
             if os.name == "posix":
                 manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
             env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
             runner = Runner(manager, work, env, config=self._config)
-            self._running.add(runner)
+            self._running[runner] = Path(name)
             try:
                 runner.preprocess(notebook, {})
             finally:
-                self._running.discard(runner)
+                self._running.pop(runner, None)
             usage = manager.process.usage if manager.process else {}
             return Run(notebook, runner.status, round(time.monotonic() - began, 3), usage)
+
+    def _try_walls(self) -> None:
+        """Try the walls around a forked kernel; raises `ForkError` if one does not hold."""
+        if self._sandbox:
+            with self._sandbox.trial() as (spec, questions):
+                request = {"cwd": str(Path(spec["place"], "w")), "env": self._env, "walls": spec, "probe": questions}
+                try:
+                    self._server.fork(request).wait(sandbox.PROBE_SECONDS)
+                except subprocess.TimeoutExpired:
+                    raise ForkError("the process that tries the walls hung") from None
+                if broken := sandbox.answer(spec):
+                    raise ForkError(f"the walls do not hold around a forked kernel ({'; '.join(broken)})")
+
+    def _watch(self) -> None:
+        while not self._closed.wait(WATCH_SECONDS):
+            for runner, place in list(self._running.items()):
+                with contextlib.suppress(OSError, psutil.Error):
+                    runner.watch(place, self._sandbox.limits)
 
     def _cold(self, error: ForkError) -> None:
         self._server = None
@@ -208,6 +310,7 @@ class Engine:
 
     def close(self) -> None:
         """End every kernel; a notebook that is being run then fails in its thread."""
+        self._closed.set()
         for runner in list(self._running):
             runner.abort()
         if self._server:

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from grading import answers, demo, labs, release
+from grading import answers, demo, kernels, labs, release, sandbox
 from tests.grading.toy_lab import ANSWERS, LAB, SOURCE
 
 
@@ -37,6 +37,17 @@ def toy_release(tmp_path_factory):
         patch.setattr(labs, "SOLUTIONS", solutions)
         patch.setattr(release, "SOLUTIONS", solutions)
         return release.released(LAB).decode()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def protection():
+    """The suite also runs where there is no protection to be had; its own hand-ins are harmless there."""
+    if not sandbox.available():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernels.Sandbox, "choose", lambda *_: None)
+            yield
+    else:
+        yield
 
 
 CLASS = {
