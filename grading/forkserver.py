@@ -6,8 +6,8 @@ locked for ever in the child), then forks a child for each kernel: children shar
 
 Walls (`grading.sandbox`) may stand around the server, and each child goes behind its own before it runs any student's
 code.  The server has no name in the file system: each request comes over a socket pair inherited from the grader and
-brings the end of another pair, which is that kernel's own line.  Down it: signals.  Up it: the process id, then how it ended.
-When the line closes the kernel is killed; when the grader dies everything is.
+brings the end of another pair, which is that kernel's own line.  Down it: signals.  Up it: the process id, then how it
+ended.  When the line closes the kernel is killed; when the grader dies everything is.
 """
 
 import argparse

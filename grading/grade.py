@@ -93,8 +93,12 @@ class Grading:
         with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar:
             course, options = self.course, self.options
             secret = (course.root / "submitted", course.root / "gradebook.db", course.intake, course.ledger.folder)
-            modules = imports(course.source)
-            with Engine(modules, options.jobs, options.warm, course.config, options.isolated, secret) as self.engine:
+            self.engine = Engine(
+                [*imports(course.source), "grading.answering"], options.jobs, options.warm, course.config,
+                options.isolated, secret, nbformat.reads(course.source, as_version=4),
+                course.ledger.folder / f"{course.version[:16]}.fit",
+            )  # fmt: skip
+            with self.engine:
                 self.engine.wait()
                 for note in [self.engine.protection, *self.engine.notes]:
                     self.bar.write(note)
@@ -102,6 +106,8 @@ class Grading:
                 # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
                 # load that others make must not cost marks.
                 self._pool(again, 1, last=True)
+                if inside := self.engine.in_kernels():
+                    self.bar.write(f"Checks that ran in the students' kernels, within their reach: {', '.join(inside)}")
 
     def _pool(self, students: list[str], jobs: int, last: bool = False) -> list[str]:
         """Execute and record; returns those to try once more."""
@@ -154,7 +160,7 @@ class Grading:
         run = future.result()
         if run.status == "timeout" and not last and self.options.jobs > 1:
             return False
-        notes = hand_in.notes + STATUS_NOTES.get(run.status, [])
+        notes = hand_in.notes + STATUS_NOTES.get(run.status, []) + run.notes
         entry = Entry(mark, "executed", run.notebook, run.status, run.seconds, run.usage, notes)
         self.course.ledger.put(student, entry)
         self._record(student, entry)

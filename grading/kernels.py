@@ -3,12 +3,14 @@
 Everything that decides a mark is nbgrader's own `Execute`.  What is added: the kernel's folder holds neither the
 notebook nor the tests, the whole notebook has a budget of time and of output, and a kernel that dies or no longer
 answers costs the cells from there on, never the hand-in (stock nbgrader gives full marks for a cell that never ran).
-The walls around a kernel are in `grading.sandbox`.
+The walls around a kernel are in `grading.sandbox`; the check cells run in another process (`grading.examiner`) or,
+where that cannot be, in the kernel between two probes (`grading.integrity`).
 """
 
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,13 +27,15 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_output
 from nbgrader.preprocessors import Execute
 from traitlets import Any
 from traitlets.config import Config
 
 from grading import sandbox
+from grading.examiner import Examiner, definitions, is_check, outputs, visible
 from grading.forkserver import ForkError, ForkServer
+from grading.integrity import ALTERED, probe
 from grading.sandbox import Sandbox, SandboxError
 from utils.paths import ROOT, cache_dir
 
@@ -50,6 +54,7 @@ class Run:
     status: str = "ok"
     seconds: float = 0.0
     usage: dict = field(default_factory=dict)  # of a forked kernel: CPU seconds, peak memory
+    notes: list[str] = field(default_factory=list)  # what a person should look at, in French
 
 
 class ForkProvisioner(LocalProvisioner):
@@ -112,11 +117,12 @@ class Manager(AsyncKernelManager):
 
 
 class Runner(Execute):
-    """nbgrader's `Execute`, in a folder of its own, with budgets."""
+    """nbgrader's `Execute`, in a folder of its own, with budgets, the checks apart."""
 
-    def __init__(self, manager: Manager, folder: Path, env: dict[str, str], **kwargs):
+    def __init__(self, manager: Manager, place: Path, env: dict[str, str], examiner: Examiner | None, **kwargs):
         super().__init__(**kwargs)
-        self._manager, self._folder, self._env = manager, folder, env
+        self._manager, self._place, self._env, self._examiner = manager, place, env, examiner
+        self.notes: list[str] = []
         self._end = time.monotonic() + NOTEBOOK_SECONDS
         self._printed = 0
         self._stopped = False  # the kernel is gone: the cells that are left fail without being run
@@ -128,7 +134,7 @@ class Runner(Execute):
         return self.km
 
     def setup_kernel(self, **kwargs):
-        return super().setup_kernel(cwd=str(self._folder), env=self._env, **kwargs)
+        return super().setup_kernel(cwd=str(self._place / "w"), env=self._env, **kwargs)
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type != "code" or not cell.source.strip():
@@ -137,6 +143,65 @@ class Runner(Execute):
             self._stop("timeout")
             cell.outputs = [_failure("NotRun", "cellule non exécutée : l'exécution s'est arrêtée plus haut")]
             return cell, resources
+        if is_check(cell):
+            self._check(cell, resources, index)
+            self.nb.cells[index] = cell  # nbclient has put there what was executed last
+        else:
+            self._execute(cell, resources, index)
+        return cell, resources
+
+    def _check(self, cell, resources, index) -> None:
+        """Run a check: apart if that can be, else in the kernel, between two probes."""
+        began = time.monotonic()
+        apart = self._examiner is not None and self._examiner.fit(cell.metadata.nbgrader.grade_id)
+        self._end += time.monotonic() - began  # time spent waiting for the examiner is not the notebook's
+        if apart:
+            self._examine(cell, resources, index)
+        elif self._is_sound(resources, index):
+            self._execute(cell, resources, index)
+            if not self._is_sound(resources, index):
+                self._suspect(cell)
+        else:
+            self._suspect(cell)
+
+    def _examine(self, cell, resources, index) -> None:
+        """The check runs in the examiner's process; this kernel only answers its calls."""
+        path = self._place / "k" / "exam"
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+            path.chmod(0o666)
+            listening.listen(1)
+            line = self._examiner.invite(cell.metadata.nbgrader.grade_id, listening)
+        call = f"__import__('grading.answering').answering.answer({str(path)!r})\n{definitions(visible(cell.source))}"
+        asked = new_code_cell(call)
+        with line:
+            self._execute(asked, resources, index)
+            found = outputs(line)
+        cell.execution_count = asked.execution_count
+        cell.outputs = [output for output in asked.outputs if output.output_type == "stream"]
+        if found is not None:
+            cell.outputs += found
+        elif self.status == "ok" and not self._stopped:
+            self._suspect(cell)
+        else:
+            cell.outputs += [output for output in asked.outputs if output.output_type == "error"]
+
+    def _is_sound(self, resources, index) -> bool:
+        """Whether the kernel gives a probe the outcome it must have; one that is gone is another matter."""
+        attempt = probe()
+        self._execute(attempt.cell, resources, index)
+        return self.status != "ok" or attempt.is_sound()
+
+    def _suspect(self, cell) -> None:
+        cell.outputs = [_failure("NoyauAltere", f"{ALTERED} ; cet exercice attend une correction manuelle")]
+        self.notes.append(f"{ALTERED.capitalize()} ({cell.metadata.nbgrader.grade_id.rpartition('-')[0]}).")
+
+    def _execute(self, cell, resources, index) -> None:
+        """Run a cell in the kernel."""
+        if self._stopped:
+            cell.outputs = [_failure("NotRun", "cellule non exécutée : l'exécution s'est arrêtée plus haut")]
+            return
         try:
             super().preprocess_cell(cell, resources, index)
         except (DeadKernelError, CellTimeoutError) as error:
@@ -145,7 +210,6 @@ class Runner(Execute):
         else:
             if any(output.get("ename") == self.error_on_timeout["ename"] for output in cell.outputs):
                 self._after_a_timeout()
-        return cell, resources
 
     def process_message(self, msg, cell, cell_index):
         """As nbclient's, but what is printed beyond the budget is dropped, and a kernel that goes on is killed."""
@@ -212,7 +276,11 @@ class Engine:
         config: Config | None = None,
         isolated: bool = True,
         secret: tuple[Path, ...] = (),
+        lab: NotebookNode | None = None,
+        fitness: Path | None = None,
     ):
+        """`lab`: the source of the lab whose checks are to run apart; `fitness`: where to remember which of them can;
+        `secret`: files that no kernel must see."""
         self._config = config or Config()
         self._folder = _scratch()
         self.notes: list[str] = []
@@ -221,6 +289,7 @@ class Engine:
         self._running: dict[Runner, Path] = {}
         self._closed = threading.Event()
         self._sandbox = None
+        self._examiner = None
         if isolated:
             try:
                 self._sandbox = Sandbox.choose(self._folder, jobs, secret)
@@ -238,6 +307,11 @@ class Engine:
                 self._server = ForkServer(modules, env, self._sandbox)
             except ForkError as error:
                 self._cold(error)
+        if lab is not None and any(is_check(cell) for cell in lab.cells):
+            try:
+                self._examiner = Examiner(lab, self._env, self._folder / "examiner", fitness)
+            except OSError as error:
+                self.notes.append(f"checks run in the students' kernels: {error}")
 
     @property
     def protection(self) -> str:
@@ -277,14 +351,18 @@ class Engine:
             if os.name == "posix":
                 manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
             env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
-            runner = Runner(manager, work, env, config=self._config)
+            runner = Runner(manager, Path(name), env, self._examiner, config=self._config)
             self._running[runner] = Path(name)
             try:
                 runner.preprocess(notebook, {})
             finally:
                 self._running.pop(runner, None)
             usage = manager.process.usage if manager.process else {}
-            return Run(notebook, runner.status, round(time.monotonic() - began, 3), usage)
+            return Run(notebook, runner.status, round(time.monotonic() - began, 3), usage, runner.notes)
+
+    def in_kernels(self) -> list[str]:
+        """The checks that had to run in the students' kernels, where their code could reach them."""
+        return self._examiner.unfit() if self._examiner else []
 
     def _try_walls(self) -> None:
         """Try the walls around a forked kernel; raises `ForkError` if one does not hold."""
@@ -315,6 +393,8 @@ class Engine:
             runner.abort()
         if self._server:
             self._server.close()
+        if self._examiner:
+            self._examiner.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self):

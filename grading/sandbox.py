@@ -510,7 +510,7 @@ def probe(questions: dict) -> list[str]:
 
 def _family() -> set[int]:
     """This process and those above it in its own name space that are bubblewrap's."""
-    return {os.getpid(), os.getppid(), *( {1} if os.getpid() != 1 and os.getppid() in (0, 1) else set())}
+    return {os.getpid(), os.getppid(), *({1} if os.getpid() != 1 and os.getppid() in (0, 1) else set())}
 
 
 def _check_os(result: int) -> None:
