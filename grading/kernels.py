@@ -239,7 +239,7 @@ class Runner(Execute):
         if sandbox.disk_mb(place) > sandbox.DISK_MB:
             self._stop("disk")
         processes = self._manager.processes()
-        if len(processes) > limits["processes"]:
+        if len(processes) > sandbox.WATCHED_PROCESSES:
             self._stop("processes")
         elif sum(_resident_mb(process) for process in processes) > limits["memory_mb"] < sandbox.memory_mb(processes):
             self._stop("memory")

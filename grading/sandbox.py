@@ -32,7 +32,8 @@ from utils.paths import ROOT, cache_dir
 GRADING = Path(__file__).resolve().parent
 INSIDE = ("__init__.py", "forkserver.py", "sandbox.py", "answering.py")  # of grading/, what a kernel needs to start
 MEMORY_MB = 8000  # at most; less on a machine that has not that much for every kernel
-PROCESSES = 256  # threads count
+PROCESSES = 256  # threads count: beyond, none can be started
+WATCHED_PROCESSES = 64  # threads do not: beyond, the kernel is stopped, for it would slow the others
 FILE_MB = 1000
 DISK_MB = 2000  # all files of a kernel together
 SHARED_MEMORY_MB = 1000  # /dev/shm
