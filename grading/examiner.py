@@ -22,13 +22,13 @@ import io
 import json
 import linecache
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType
 from unittest import mock
@@ -134,10 +134,8 @@ class Examiner:
 
 def outputs(line: socket.socket, seconds: float = 10) -> list[nbformat.NotebookNode] | None:
     """The outputs that a check cell has after its examination; None if it did not come to its end."""
-    line.settimeout(seconds)
-    try:
-        told, _ = receive(line)
-    except (OSError, EOFError, ValueError):
+    told = _told(line, seconds)
+    if told is None:
         return None
     found = [nbformat.v4.new_output("stream", name="stdout", text=told["printed"])] if told["printed"] else []
     if "error" in told:
@@ -147,6 +145,14 @@ def outputs(line: socket.socket, seconds: float = 10) -> list[nbformat.NotebookN
         data = {"text/plain": told["value"]}
         found.append(nbformat.v4.new_output("execute_result", data=data, execution_count=1))
     return found
+
+
+def _told(line: socket.socket, seconds: float) -> dict | None:
+    line.settimeout(seconds)
+    try:
+        return receive(line)[0]
+    except (OSError, EOFError, ValueError):
+        return None
 
 
 def is_check(cell: nbformat.NotebookNode) -> bool:
@@ -183,26 +189,36 @@ class Lab:
         self.given: set[str] = set()  # names that given cells define: both sides have them
         self.asked: set[str] = set()  # names that the student defines
 
+    def checks(self) -> Iterator[tuple[nbformat.NotebookNode, str, str]]:
+        """Run the lab, stopping before each check: (the cell, its source, a name for messages)."""
+        last = max((i for i, cell in enumerate(self.cells) if is_check(cell)), default=-1)
+        for i, cell in enumerate(self.cells[: last + 1]):
+            source, name = _without_marks(cell.source), f"<cell {i}>"
+            if is_check(cell):
+                yield cell, source, name
+                later = "\n".join(_without_marks(c.source) for c in self.cells[i + 1 :] if is_check(c))
+                before = set(self.namespace)
+                with contextlib.suppress(Exception):
+                    execute(_needed(source, later), self.namespace, name)
+                self.given -= set(self.namespace) - before
+                continue
+            before = dict(self.namespace)
+            execute(source, self.namespace, name)
+            new = {n for n, v in self.namespace.items() if n not in before or before[n] is not v}
+            solution = cell.metadata.get("nbgrader", {}).get("solution")
+            (self.asked if solution else self.given).update(new)
+            (self.given if solution else self.asked).difference_update(new)
+
     def run(self, lines: list[socket.socket]) -> None:
         """Run the lab, leaving before each check a process that examines."""
-        checks = [i for i, cell in enumerate(self.cells) if is_check(cell)]
         children = []
-        for i, cell in enumerate(self.cells[: checks[-1] + 1]):
-            source, name = _without_marks(cell.source), f"<cell {i}>"
-            if not is_check(cell):
-                before = dict(self.namespace)
-                execute(source, self.namespace, name)
-                new = {n for n, v in self.namespace.items() if n not in before or before[n] is not v}
-                solution = cell.metadata.get("nbgrader", {}).get("solution")
-                (self.asked if solution else self.given).update(new)
-                (self.given if solution else self.asked).difference_update(new)
-                continue
+        for cell, source, name in self.checks():
             line = lines.pop(0)
             gc.collect()
-            check = cell.metadata.nbgrader.grade_id
-            fit = self.known.get(check)
+            fit = self.known.get(cell.metadata.nbgrader.grade_id)
             if fit is None:
-                fit = self._try(source, name, float(cell.metadata.nbgrader.points))
+                told = self.loopback(source, name, self.namespace)
+                fit = told is not None and told["value"] == repr(float(cell.metadata.nbgrader.points))
             child = os.fork()
             if child == 0:
                 for other in lines:
@@ -211,12 +227,6 @@ class Lab:
                 self._wait(line, source, name)
             children.append(child)
             line.close()
-            later = "\n".join(_without_marks(c.source) for c in self.cells[i + 1 :] if is_check(c))
-            kept = _needed(source, later)
-            before = set(self.namespace)
-            with contextlib.suppress(Exception):
-                execute(kept, self.namespace, name)
-            self.given -= set(self.namespace) - before
         for child in children:
             os.waitpid(child, 0)
 
@@ -242,13 +252,13 @@ class Lab:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _try(self, source: str, name: str, points: float) -> bool:
-        """Whether the reference solution gets its full marks across two processes."""
+    def loopback(self, source: str, name: str, answers: dict) -> dict | None:
+        """Examine a namespace of this process, across two others: what the check printed and gave."""
         (one, other), (result, outcome) = socket.socketpair(), socket.socketpair()
         student = os.fork()
         if student == 0:
             with contextlib.redirect_stdout(io.StringIO()):
-                answering.Answers(one, self.namespace).serve()
+                answering.Answers(one, answers).serve()
             os._exit(0)
         exam = os.fork()
         if exam == 0:
@@ -259,16 +269,15 @@ class Lab:
                 os._exit(0)
         for end in (one, other, outcome):
             end.close()
-        told = outputs(result, FITNESS_SECONDS) if select.select([result], [], [], FITNESS_SECONDS)[0] else None
+        told = _told(result, FITNESS_SECONDS)
         for child in (student, exam):
             with contextlib.suppress(OSError):
                 os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
         result.close()
-        values = [output.data["text/plain"] for output in told or [] if output.output_type == "execute_result"]
-        if values != [repr(points)] and os.environ.get("COURSE_DEBUG"):
+        if os.environ.get("COURSE_DEBUG"):
             print(name, told, file=sys.stderr)
-        return values == [repr(points)]
+        return told
 
     def examine(self, student: socket.socket, outcome: socket.socket, source: str, name: str) -> None:
         """Run a check against the student at the other end of a line; tell what it gave."""
