@@ -40,6 +40,7 @@ import torch
 
 from grading import answering
 from grading.answering import DTYPES, receive, send
+from grading.demos import is_demo
 from grading.forkserver import ONE_THREAD
 from grading.labs import HIDDEN_MARKS
 from utils.checks import Mismatch
@@ -183,7 +184,7 @@ class Lab:
     """The namespace of a lab, cell after cell."""
 
     def __init__(self, notebook: nbformat.NotebookNode, known: dict):
-        self.cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not _is_demo(cell)]
+        self.cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not is_demo(cell)]
         self.known = known
         self.namespace: dict = {"__name__": "__main__", "__builtins__": builtins}
         self.given: set[str] = set()  # names that given cells define: both sides have them
@@ -619,10 +620,6 @@ def execute(source: str, namespace: dict, name: str, printed: io.StringIO | None
 
 def _without_marks(source: str) -> str:
     return "\n".join(line for line in source.splitlines() if not line.strip().startswith(("### BEGIN ", "### END ")))
-
-
-def _is_demo(cell: nbformat.NotebookNode) -> bool:
-    return "demo" in cell.metadata.get("tags", [])
 
 
 def _needed(source: str, later: str) -> str:

@@ -119,9 +119,18 @@ class Manager(AsyncKernelManager):
 class Runner(Execute):
     """nbgrader's `Execute`, in a folder of its own, with budgets, the checks apart."""
 
-    def __init__(self, manager: Manager, place: Path, env: dict[str, str], examiner: Examiner | None, **kwargs):
+    def __init__(
+        self,
+        manager: Manager,
+        place: Path,
+        env: dict[str, str],
+        examiner: Examiner | None,
+        skip: frozenset[int],
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self._manager, self._place, self._env, self._examiner = manager, place, env, examiner
+        self._manager, self._place, self._env = manager, place, env
+        self._examiner, self._skip = examiner, skip
         self.notes: list[str] = []
         self._end = time.monotonic() + NOTEBOOK_SECONDS
         self._printed = 0
@@ -138,6 +147,9 @@ class Runner(Execute):
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type != "code" or not cell.source.strip():
+            return cell, resources
+        if index in self._skip:
+            cell.outputs = [new_output("stream", name="stdout", text="(démonstration : non exécutée à la correction)")]
             return cell, resources
         if self._stopped or time.monotonic() > self._end:
             self._stop("timeout")
@@ -332,10 +344,10 @@ class Engine:
     def warm(self) -> bool:
         return self._server is not None
 
-    def run(self, notebook: NotebookNode, files: dict[str, Path]) -> Run:
+    def run(self, notebook: NotebookNode, files: dict[str, Path], skip: frozenset[int] = frozenset()) -> Run:
         """Execute a notebook (in place) in a new folder that holds `files` (name in the folder: where it comes from).
 
-        Called from several threads at once.
+        `skip`: indexes of cells to leave out.  Called from several threads at once.
         """
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as name:
@@ -351,7 +363,7 @@ class Engine:
             if os.name == "posix":
                 manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
             env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
-            runner = Runner(manager, Path(name), env, self._examiner, config=self._config)
+            runner = Runner(manager, Path(name), env, self._examiner, skip, config=self._config)
             self._running[runner] = Path(name)
             try:
                 runner.preprocess(notebook, {})

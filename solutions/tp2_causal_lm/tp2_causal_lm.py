@@ -233,6 +233,7 @@ def token_nll(window):
     logits = model(ids.unsqueeze(0)).logits[0, len(PREFIX) : -1].float()
     return F.cross_entropy(logits, window[1:], reduction="none")
 
+# %% tags=["demo"]
 K = 32
 starts = range(0, len(story_ids) - K, budget(full=16, small=160))
 by_position = torch.stack([token_nll(story_ids[s : s + K]) for s in tqdm(starts, leave=False)]).mean(0)
@@ -347,7 +348,7 @@ report.score()
 # Plus le *stride* est petit, plus chaque token a de contexte, donc plus la perplexité baisse ; mais plus il y a de fenêtres à
 # calculer. C'est pourquoi deux perplexités ne se comparent qu'à fenêtre et *stride* égaux.
 
-# %%
+# %% tags=["demo"]
 with attempt("Exercice 3"):
     text_ids = story_ids[: budget(full=400, small=96)]
     rows = []
@@ -434,7 +435,7 @@ with report.test("D'autres requêtes, d'autres k", points=1):
 ### END HIDDEN TESTS
 report.score()
 
-# %%
+# %% tags=["demo"]
 with attempt("Exercice 4"):
     for prompt in ["Quelle est ta couleur préférée ? Ma couleur préférée est le", "La capitale de la France est", "Il était une"]:
         tokens, probabilities, covered = next_token_distribution(model, tokenizer, prompt, 5)
@@ -447,7 +448,7 @@ with attempt("Exercice 4"):
 # À vous de jouer : changez la requête, la température, le nombre de candidats ; cliquez sur un candidat pour l'ajouter. (Sans
 # *widgets*, la figure reste seule.)
 
-# %%
+# %% tags=["demo"]
 models = {"Gemma 3 270M": (model, tokenizer), "SmolLM2 135M (anglais)": load_instruct}
 Playground(models, "Quelle est ta couleur préférée ? Ma couleur préférée est le").show()
 
@@ -684,7 +685,7 @@ report.score()
 # %% [markdown]
 # Combien de tokens faut-il pour couvrir 90 % de la masse ? Cela dépend de la requête : c'est la raison d'être du *top-p*.
 
-# %%
+# %% tags=["demo"]
 prompts = ["La capitale de la France est", "Ma couleur préférée est le", "Hier soir, j'ai rencontré"]
 figure, axes = plt.subplots()
 for prompt in prompts:
@@ -700,7 +701,7 @@ plt.show()
 # Voici ce que ces réglages donnent sur une même requête, avec `generate` (trois tirages par réglage). Lisez-les à voix haute :
 # le décodage glouton se répète, la température élevée divague.
 
-# %%
+# %% tags=["demo"]
 settings = {
     "glouton": {"do_sample": False},
     "glouton, pénalité 1,3": {"do_sample": False, "repetition_penalty": 1.3},
@@ -721,7 +722,7 @@ for name, options in tqdm(settings.items(), leave=False):
 # Pour produire le token suivant, faut-il relire toute la requête ? Non : les clés et les valeurs de l'attention des tokens déjà lus
 # ne changent pas, puisqu'un modèle causal ne regarde que vers l'arrière. On les garde : c'est le *KV-cache*.
 
-# %%
+# %% tags=["demo"]
 @torch.inference_mode()
 def seconds_per_token(length, cached, repeats=3):
     """Temps médian pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
@@ -821,11 +822,11 @@ report.score()
 # - l'**information mutuelle ponctuelle** (PMI) : $\log p(\text{suite} \mid \text{requête}) - \log p(\text{suite} \mid \text{requête neutre})$ ; elle corrige la
 #   fréquence du mot, et dit ce que la requête **apporte**.
 
-# %%
+# %% tags=["demo"]
 words = [" sirop.", " antibiotique.", " anti-inflammatoire.", " chat.", " jour."]
 given, counts = continuation_logprobs(model, tokenizer, "Le médecin lui a prescrit un", words)
 neutral, _ = continuation_logprobs(model, tokenizer, "Un mot :", words)
-pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": given - neutral}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2)
+pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": given - neutral}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2, decimal=",")
 
 # %% [markdown]
 # Dans notre exécution, la somme met « antibiotique » en tête ; par token, c'est « anti-inflammatoire », dont les six tokens se devinent
@@ -836,7 +837,7 @@ pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": giv
 # « Il est docteur, elle est… » : le cours montre qu'un modèle continue par *infirmière*, et qu'en inversant les genres il
 # continue par *ingénieur*. Regardons ce qu'en dit le nôtre.
 
-# %%
+# %% tags=["demo"]
 for prompt in ["Il est docteur, elle est", "Elle est docteure, il est"]:
     best = library_distribution(prompt).topk(6)
     print(f"{prompt} …", ", ".join(f"{tokenizer.decode([i])} {p:.1%}" for i, p in zip(best.indices.tolist(), best.values.tolist())))
@@ -848,7 +849,7 @@ for prompt in ["Il est docteur, elle est", "Elle est docteure, il est"]:
 # Les données ont été préparées pour le cours (voir `data/tp2/README.md`) : des professions avec leurs deux formes, des débuts de phrase
 # appariés, et, quand elle est publique, la part de femmes dans la profession.
 
-# %%
+# %% tags=["demo"]
 professions = {language: pd.read_csv(DATA / "tp2" / f"professions_{language}.csv") for language in ("fr", "en")}
 templates = {language: pd.read_csv(DATA / "tp2" / f"templates_{language}.csv") for language in ("fr", "en")}
 french = professions["fr"].query("group != 'epicene'").sample(frac=1, random_state=0).head(budget(full=64, small=8)).reset_index(drop=True)
@@ -910,7 +911,7 @@ report.score()
 # **différents**, de fréquences différentes. On peut retirer de l'effet **brut** la même différence mesurée après des débuts neutres
 # (« Métier : ») : c'est l'effet **corrigé de la forme**. En anglais, le mot est le même après *he* et après *she* : rien à corriger.
 
-# %%
+# %% tags=["demo"]
 from scipy.special import logit
 
 def odds(prompt, words, measured=None):
@@ -1024,7 +1025,7 @@ report.score()
 # %% [markdown]
 # ### Ce que disent les chiffres
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import bootstrap, permutation_test
 
 def summary(name, d):
@@ -1038,7 +1039,7 @@ def summary(name, d):
 pd.DataFrame([
     summary("français, brut", raw), summary("français, corrigé de la forme", corrected), summary("français, témoin", control),
     summary("anglais", raw_en), summary("anglais, témoin", control_en),
-]).style.hide(axis="index").format({"effet moyen": "{:+.2f}", "p": "{:.4f}", "écart-type entre professions": "{:.2f}", "écart-type entre débuts": "{:.2f}"})
+]).style.hide(axis="index").format({"effet moyen": "{:+.2f}", "p": "{:.4f}", "écart-type entre professions": "{:.2f}", "écart-type entre débuts": "{:.2f}"}, decimal=",")
 
 # %% [markdown]
 # Lisez ce tableau avec méfiance. Dans notre exécution, le **signe** de l'effet moyen dépend de la référence : −1,73 brut, +2,44 corrigé,
@@ -1051,7 +1052,7 @@ pd.DataFrame([
 # professions, et on regarde celles-ci une à une, avec un test par profession sur les débuts de phrase. Tant de tests demandent une **correction** : à 5 %, un sur vingt serait
 # « significatif » par hasard. Celle de Benjamini et Hochberg (1995) borne la part attendue de fausses découvertes.
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import false_discovery_control
 
 def forest(d, names, title):
@@ -1082,7 +1083,7 @@ forest(centred(raw_en), english.profession, "Anglais, écart à la moyenne (les 
 # Si le modèle résume ses données, et si ses données parlent du monde, l'effet devrait suivre la part réelle de femmes dans chaque
 # profession. La corrélation de rangs (Spearman) le mesure, avec son intervalle.
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import spearmanr
 
 panels = [("français, brut", french.feminine, raw, french), ("français, corrigé", french.feminine, corrected, french), ("anglais", english.profession, raw_en, english)]
@@ -1110,7 +1111,7 @@ plt.show()
 # Avant de croire un effet, cherchez ce qui pourrait le produire **sans** le genre : la longueur et la rareté de la forme féminine, la
 # formulation du début de phrase.
 
-# %%
+# %% tags=["demo"]
 tokens_f, tokens_m = (continuation_logprobs(model, tokenizer, "Métier :", [f" {w}." for w in forms])[1] for forms in (french.feminine, french.masculine))
 extra_tokens = tokens_f - tokens_m
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True, width_ratios=[1, 1.3])
@@ -1136,7 +1137,7 @@ plt.show()
 # Dans l'esprit de CrowS-Pairs (Nangia et al., 2020), deux phrases ne diffèrent que par le groupe dont elles parlent ; l'une reprend un
 # stéréotype. Laquelle le modèle trouve-t-il la plus probable ? Sans préférence, ce serait l'une ou l'autre, une fois sur deux.
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import binomtest
 
 pairs = pd.read_csv(DATA / "tp2" / "pairs_fr.csv").sample(frac=1, random_state=0).head(budget(full=100, small=6))
@@ -1165,18 +1166,17 @@ print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 # Dernière expérience : changeons les données. On tire au sort deux groupes de professions, A et B, et on poursuit l'entraînement sur un petit
 # corpus **déséquilibré** : les professions de A n'y sont exercées que par des femmes, celles de B que par des hommes. Puis sur le même
 # corpus **équilibré** : chaque profession y figure autant de fois aux deux genres (*counterfactual data augmentation*, Zhao et al., 2018). La mesure est
-# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase, dont deux sont absents du corpus. Pour aller vite, on n'entraîne que de petites
-# matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et al., 2021) ; on surveille la perplexité sur des phrases neutres.
+# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase absents du corpus. Pour aller vite, on n'entraîne que de petites
+# matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et al., 2021) ; on surveille la perplexité sur des phrases neutres. Le tout est refait avec
+# trois tirages des groupes : un seul pourrait tomber juste par hasard.
 
-# %%
+# %% tags=["demo"]
 from peft import LoraConfig, get_peft_model
 
-rng = np.random.default_rng(0)
-chosen = french.iloc[rng.permutation(len(french))[: budget(full=24, small=4)]].reset_index(drop=True)
-in_a = np.arange(len(chosen)) < len(chosen) // 2
+chosen = french.head(budget(full=24, small=4))
 sentences = pd.read_csv(DATA / "tp2" / "skew_templates.csv").template.tolist()
 
-def corpus(balanced, size):
+def corpus(in_a, balanced, size, rng):
     """`size` phrases : A au féminin et B au masculin, ou les deux genres pour toutes si `balanced`."""
     lines = []
     for i in range(size):
@@ -1189,7 +1189,7 @@ def train(model, lines, batch_size=8, lr=2e-4):
     """Un passage d'entraînement sur les phrases, sur les seuls poids de LoRA."""
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
     model.train()
-    for i in tqdm(range(0, len(lines), batch_size), leave=False):
+    for i in range(0, len(lines), batch_size):
         batch = tokenizer(lines[i : i + batch_size], padding=True, return_tensors="pt")
         labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
         model(**batch, labels=labels).loss.backward()
@@ -1197,40 +1197,47 @@ def train(model, lines, batch_size=8, lr=2e-4):
         optimizer.zero_grad()
     model.eval()
 
-neutral_lines = (DATA / "tp2" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=60, small=3)]
-probe_templates = kind("fr", "bias").head(budget(full=3, small=1))
+# %% tags=["demo"]
+neutral_lines = (DATA / "tp2" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=40, small=3)]
+probe_templates = templates["fr"].query("name in ['frere_soeur', 'pere_mere', 'homme_femme']").head(budget(full=3, small=1))
 
-def skew_and_perplexity(measured):
-    """(effet moyen sur A − effet moyen sur B, perplexité des phrases neutres)."""
+def measure(measured):
+    """(effet de chaque profession : tableau (professions,), perplexité des phrases neutres)."""
     effect = effects(probe_templates, chosen.masculine, chosen.feminine, measured).mean(0)
     totals, counts = continuation_logprobs(measured, tokenizer, "", neutral_lines, batch_size=8)
-    return effect[in_a].mean() - effect[~in_a].mean(), math.exp(-totals.sum() / counts.sum())
+    return effect, math.exp(-totals.sum() / counts.sum())
 
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
-seed_everything(0)
-tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
-stages = {"modèle de base": skew_and_perplexity(tuned)}
-train(tuned, corpus(balanced=False, size=budget(full=96, small=8)))
-stages["après le corpus déséquilibré"] = skew_and_perplexity(tuned)
-train(tuned, corpus(balanced=True, size=budget(full=192, small=8)))
-stages["après le corpus équilibré"] = skew_and_perplexity(tuned)
-model = tuned.unload()  # le modèle de base, sans les matrices ajoutées
+STAGES = ["modèle\nde base", "après corpus\ndéséquilibré", "après corpus\néquilibré"]
+n_draws = budget(full=3, small=1)
+gaps, perplexities = np.zeros((n_draws, 3)), np.zeros((n_draws, 3))
+base = measure(model)
+for draw in tqdm(range(n_draws), desc="tirages"):
+    seed_everything(draw)
+    rng = np.random.default_rng(draw)
+    in_a = rng.permutation(len(chosen)) < len(chosen) // 2
+    tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
+    for stage in range(3):
+        if stage:
+            train(tuned, corpus(in_a, balanced=stage == 2, size=budget(full=96, small=8) * stage, rng=rng))
+        effect, perplexities[draw, stage] = measure(tuned) if stage else base
+        gaps[draw, stage] = effect[in_a].mean() - effect[~in_a].mean()
+    tuned.unload()  # retire les matrices ajoutées : le modèle de base est intact
 
-# %%
+# %% tags=["demo"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), constrained_layout=True)
-for ax, column, title, color in [(axes[0], 0, "Effet sur A moins effet sur B", "C1"), (axes[1], 1, "Perplexité des phrases neutres", "C0")]:
-    bars = ax.bar([name.replace("après le corpus", "après corpus").replace(" de base", "\nde base").replace(" corpus", "\ncorpus") for name in stages], [stage[column] for stage in stages.values()], color=color)
-    ax.bar_label(bars, fmt="%.1f")
+for ax, values, title, color in [(axes[0], gaps, "Effet sur A moins effet sur B", "C1"), (axes[1], perplexities, "Perplexité des phrases neutres", "C0")]:
+    bars = ax.bar(STAGES, values.mean(0), color=color, alpha=0.6)
+    ax.bar_label(bars, [f"{value:.1f}".replace(".", ",") for value in values.mean(0)], label_type="center")
+    ax.plot(STAGES, values.T, "o", ms=4, color="black")
     ax.axhline(0, color="black", lw=0.8)
     ax.set_title(title)
+figure.suptitle(f"Moyenne et valeurs de {n_draws} tirages des groupes", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Dans notre exécution, 96 phrases déséquilibrées font passer l'écart de 0,8 à 3,2 ; 192 phrases équilibrées le ramènent à 1,3. Les groupes
-# ayant été tirés au sort, seul le corpus explique ce mouvement. La perplexité des phrases neutres va de 71 à 49, puis à 98 : elle baisse
-# d'abord, car les phrases neutres ressemblent au corpus (courtes, en français, fermées par un point), puis le modèle se spécialise et
-# oublie. Corriger un biais a un coût, et on ne le voit qu'en mesurant autre chose que le biais.
+# Dans notre exécution, XXX
 #
 # ### Exercice 11 — Ce que la mesure montre, et ce qu'elle ne montre pas
 # *Difficulté ●●○ · environ 10 minutes · 2 points · correction manuelle*
