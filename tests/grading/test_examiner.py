@@ -73,7 +73,7 @@ CHANGES = [
     ),
     ("x = torch.ones(2, requires_grad=True); (f(x) * 2).sum().backward(); x.grad.tolist()", "def f(x): return x * x",
      "[4.0, 4.0]"),
-    ("with torch.no_grad(): y = f(torch.ones(1, requires_grad=True)).requires_grad\ny", "def f(x): return 2 * x", "False"),
+    ("with torch.no_grad(): y = f(torch.ones(1, requires_grad=True))\ny.requires_grad", "def f(x): return 2 * x", "False"),
     ("f(torch.ones(1, requires_grad=True) * 2).requires_grad", "def f(x): return 2 * x", "True"),
     ("m = torch.nn.Linear(1, 1); m.train(); f(m); m.training", "def f(m): m.eval()", "False"),
     ("m = torch.nn.Linear(2, 1); f(m); m.weight.grad.tolist()", "def f(m): m(torch.ones(1, 2)).sum().backward()",

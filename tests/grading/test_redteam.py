@@ -43,8 +43,9 @@ def if_possible(attempt: str) -> Attack:
     """An answer that is right if `attempt` (a function's body) returns something true."""
     body = "\n".join(f"    {line}" for line in attempt.strip().splitlines())
     return Attack(
-        f"def attempt():\n{body}\n\ntry:\n    won = bool(attempt())\nexcept BaseException as error:\n    print(repr(error)[:200])\n"
-        "    won = False\n\ndef double(x):\n    return 2 * x if won else None"
+        f"def attempt():\n{body}\n\ntry:\n    won = bool(attempt())\n"
+        "except BaseException as error:\n    print(repr(error)[:200])\n    won = False\n\n"
+        "def double(x):\n    return 2 * x if won else None"
     )
 
 
@@ -307,16 +308,19 @@ def attacks(place, port):
             f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 2).send(b'x')\nreturn True"
         ),
         "sends-a-datagram": if_possible(
-            "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9))\nreturn True"
+            "import socket\nline = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "line.sendto(b'x', ('127.0.0.1', 9))\nreturn True"
         ),
         "writes-outside": if_possible(
             "import os\nwritten = []\n"
-            f"for folder in ({str(place)!r}, {str(labs.ROOT)!r}, '/', '/tmp', '/etc', '/usr/lib', os.path.dirname(os.path.dirname(os.getcwd()))):\n"
+            "above = os.path.dirname(os.path.dirname(os.getcwd()))\n"
+            f"for folder in ({str(place)!r}, {str(labs.ROOT)!r}, '/', '/tmp', '/etc', '/usr/lib', above):\n"
             "    try:\n        open(os.path.join(folder, 'pwned'), 'w').close()\n        written.append(folder)\n"
             "    except OSError:\n        pass\nreturn written"
         ),
         "mounts": if_possible(
-            "import ctypes\nlibc = ctypes.CDLL(None)\nreturn 0 in (libc.unshare(0x10000000), libc.mount(b't', b'/tmp', b'tmpfs', 0, 0))"
+            "import ctypes\nlibc = ctypes.CDLL(None)\n"
+            "return 0 in (libc.unshare(0x10000000), libc.mount(b't', b'/tmp', b'tmpfs', 0, 0))"
         ),
         "traces": if_possible("import ctypes, os\nreturn ctypes.CDLL(None).ptrace(16, os.getppid() or 1, 0, 0) == 0"),
         "raises-its-limits": if_possible(
@@ -354,7 +358,8 @@ def attacks(place, port):
         ),
         "interrupts-itself": Attack("def double(x):\n    raise KeyboardInterrupt", note="vérifier"),
         "leaves-a-daemon": Attack(
-            "import os, time\nif os.fork() == 0:\n    os.setsid()\n    while True: time.sleep(1)\ndef double(x):\n    return 1"
+            "import os, time\nif os.fork() == 0:\n    os.setsid()\n    while True: time.sleep(1)\n"
+            "def double(x):\n    return 1"
         ),
         "hands-in-a-link": Attack(files={"grades.db": book}, note="lien"),
         "escapes-from-an-archive": Attack(files={"more.zip": {"../../../evil.txt": "x", "/evil.txt": "x"}}),
@@ -470,8 +475,8 @@ BOMBS = {
     ),
     "memory-bomb": Attack("x = []\nwhile True:\n    x.append(b'x' * 10**8)\ndef double(x): return 0"),
     "memory-bomb-by-many": Attack(
-        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        x = b'x' * (3 * 10**8)\n        time.sleep(600)\n"
-        "time.sleep(600)",
+        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n"
+        "        x = b'x' * (3 * 10**8)\n        time.sleep(600)\ntime.sleep(600)",
         note="mémoire",
     ),
     "endless": Attack("while True: pass", note="temps"),
@@ -481,7 +486,8 @@ BOMBS = {
         "    except BaseException: pass",
         note="temps",
     ),
-    "two-gigabytes-of-output": Attack("for _ in range(2000): print('x' * 10**6)", note="affiché|^$")  # ZeroMQ may drop what comes too fast,
+    # ZeroMQ drops what comes too fast: what is left may be within bounds.
+    "two-gigabytes-of-output": Attack("for _ in range(2000): print('x' * 10**6)", note="affiché|^$"),
     "one-huge-file": Attack("with open('big', 'wb') as f:\n    while True: f.write(b'x' * 10**6)"),
     "fills-the-disk": Attack(
         "i = 0\nwhile True:\n    i += 1\n    with open(f'f{i}', 'wb') as f: f.write(b'x' * 10**7)", note="fichiers"
