@@ -7,12 +7,16 @@ cannot see a student's code that lets the probes through and alters the check on
 """
 
 import random
+import re
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+import utils.checks
+
 ALTERED = "à vérifier : le notebook modifie les outils de la correction"
+_PUBLIC = {name for name, value in vars(utils.checks).items() if getattr(value, "__module__", "") == "utils.checks"}
 
 
 @dataclass
@@ -34,8 +38,11 @@ class Probe:
         return values == [self.value] and marks == self.marks and not any(o.output_type == "error" for o in outputs)
 
 
-def probe(dice: random.Random | None = None) -> Probe:
-    """A new probe: the tools of the checks on known cases, in random order."""
+def probe(check: str = "", dice: random.Random | None = None) -> Probe:
+    """A new probe: the tools of the checks on known cases, in random order.
+
+    It also gives the tools that `check` uses their names back, in case the notebook gave them to something else.
+    """
     dice = dice or random.SystemRandom()
     a, b = dice.sample(range(1000, 10_000), 2)
     cases = [
@@ -45,6 +52,8 @@ def probe(dice: random.Random | None = None) -> Probe:
         (f"expect_close(np.array([{a}.0, {b}.0]), torch.tensor([{a}.0, {b}.0]), 1e-6)", True),
         (f"expect_close({a} / {b}, {a / b + dice.uniform(0.01, 1)!r}, 1e-3)", False),
         (f"expect({a} > {b}, 'non')", a > b),
+        (f"expect(torch.equal(torch.tensor([{a}]), torch.tensor([{b}])), 'non')", False),
+        (f"expect(np.array_equal(np.array([{a}]), np.array([{b}])), 'non')", False),
         (f"assert sorted([{a}, {b}]) == {sorted([a, b], reverse=True)}", False),
         (f"raise ValueError({a})", False),
     ]
@@ -55,7 +64,8 @@ def probe(dice: random.Random | None = None) -> Probe:
     lines += [f"    report = Report('{dice.getrandbits(60):x}', points={sum(points)})"]
     for (source, _), worth in zip(cases, points, strict=True):
         lines += [f"    with report.test('{dice.getrandbits(60):x}', points={worth}):", f"        {source}"]
-    lines += ["    return report.score()", "_probe()"]
+    tools = sorted({word for word in re.findall(r"\w+", check) if word in _PUBLIC})
+    lines += ["    return report.score()", f"from utils.checks import {', '.join(tools)}" if tools else "", "_probe()"]
     value = sum(worth for (_, passes), worth in zip(cases, points, strict=True) if passes)
     marks = "".join("✅" if passes else "❌" for _, passes in cases)
     return Probe(new_code_cell("\n".join(lines)), repr(float(value)), marks)

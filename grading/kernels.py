@@ -169,9 +169,9 @@ class Runner(Execute):
         self._end += time.monotonic() - began  # time spent waiting for the examiner is not the notebook's
         if apart:
             self._examine(cell, resources, index)
-        elif self._is_sound(resources, index):
+        elif self._is_sound(cell, resources, index):
             self._execute(cell, resources, index)
-            if not self._is_sound(resources, index):
+            if not self._is_sound(cell, resources, index):
                 self._suspect(cell)
         else:
             self._suspect(cell)
@@ -199,9 +199,9 @@ class Runner(Execute):
         else:
             cell.outputs += [output for output in asked.outputs if output.output_type == "error"]
 
-    def _is_sound(self, resources, index) -> bool:
+    def _is_sound(self, cell, resources, index) -> bool:
         """Whether the kernel gives a probe the outcome it must have; one that is gone is another matter."""
-        attempt = probe()
+        attempt = probe(cell.source)
         self._execute(attempt.cell, resources, index)
         return self.status != "ok" or attempt.is_sound()
 

@@ -73,20 +73,21 @@ CHANGES = [
     ),
     ("x = torch.ones(2, requires_grad=True); (f(x) * 2).sum().backward(); x.grad.tolist()", "def f(x): return x * x",
      "[4.0, 4.0]"),
-    ("with torch.no_grad(): y = f(torch.ones(1, requires_grad=True))\ny.requires_grad", "def f(x): return 2 * x", "False"),
+    ("x = torch.ones(1, requires_grad=True)\nwith torch.no_grad(): y = f(x)\ny.requires_grad", "def f(x): return 2 * x",
+     "False"),
     ("f(torch.ones(1, requires_grad=True) * 2).requires_grad", "def f(x): return 2 * x", "True"),
     ("m = torch.nn.Linear(1, 1); m.train(); f(m); m.training", "def f(m): m.eval()", "False"),
     ("m = torch.nn.Linear(2, 1); f(m); m.weight.grad.tolist()", "def f(m): m(torch.ones(1, 2)).sum().backward()",
      "[[1.0, 1.0]]"),
     (
-        "m = torch.nn.Linear(1, 1, bias=False); m.weight.data.fill_(3.0)\nf(m, torch.optim.SGD(m.parameters(), lr=1.0)); "
-        "m.weight.item()",
+        "m = torch.nn.Linear(1, 1, bias=False); m.weight.data.fill_(3.0)\n"
+        "f(m, torch.optim.SGD(m.parameters(), lr=1.0)); m.weight.item()",
         "def f(m, o): m(torch.ones(1, 1)).backward(); o.step()",
         "2.0",
     ),
     (
-        "class Noted:\n    def __init__(self): self.seen = []\n    def __call__(self, x): self.seen.append(x); return x\n"
-        "n = Noted(); [f(n), n.seen]",
+        "class Noted:\n    def __init__(self): self.seen = []\n"
+        "    def __call__(self, x): self.seen.append(x); return x\nn = Noted(); [f(n), n.seen]",
         "def f(n): return n(1) + n(2)",
         "[3, [1, 2]]",
     ),
