@@ -23,7 +23,8 @@ from unittest import mock
 import numpy as np
 import torch
 
-LARGEST = 2 << 30  # bytes of one message
+LARGEST = 1 << 30  # bytes of one message
+LARGEST_HEAD = 64 << 20  # and of its JSON
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -45,6 +46,8 @@ def send(line: socket.socket, message: object, buffers: list[bytes] = ()) -> Non
 def receive(line: socket.socket) -> tuple[object, list[bytes]]:
     """The next message; raises `EOFError` if there is none, `ValueError` if it is not one."""
     (size,) = struct.unpack("<Q", _exactly(line, 8))
+    if size > LARGEST_HEAD:
+        raise ValueError("a message is too large")
     message, sizes = json.loads(_exactly(line, size))
     if sum(sizes) > LARGEST or min(sizes, default=0) < 0:
         raise ValueError("a message is too large")

@@ -46,6 +46,7 @@ from grading.labs import HIDDEN_MARKS
 from utils.checks import Mismatch
 
 EXAM_SECONDS = 900  # for one check of one student, whatever the kernel's own limits
+EXAM_MB = 4000  # for the process of one check, besides what it starts with
 FITNESS_SECONDS = 600
 LIBRARIES = ("transformers", "tokenizers", "datasets", "sentence_transformers")  # what they make goes by name
 
@@ -242,6 +243,7 @@ class Lab:
                 line.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 signal.alarm(EXAM_SECONDS)
+                _limit_memory()
                 try:
                     listening, outcome = (socket.socket(fileno=descriptor) for descriptor in descriptors)
                     listening.settimeout(EXAM_SECONDS)
@@ -586,6 +588,15 @@ def _raised(told: dict) -> Exception:
         except BaseException as raised:
             return raised
     return error
+
+
+def _limit_memory() -> None:
+    """A student's kernel may send as much as it likes, and this process must not take the others' memory."""
+    import resource  # not on Windows
+
+    now = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    limit, hard = now + (EXAM_MB << 20), resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def _follow_patches(active: list) -> None:

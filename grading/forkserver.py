@@ -34,6 +34,7 @@ SUBREAPER, PARENT_DEATH_SIGNAL = 36, 1  # prctl options
 ONE_THREAD = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's allocator would start one when it is imported
+    "HF_DEACTIVATE_ASYNC_LOAD": "1",  # transformers would load weights with several
 }
 
 
@@ -157,6 +158,31 @@ def preload(modules: list[str]) -> None:
             loaded = importlib.import_module(module)
             if name and not hasattr(loaded, name):  # transformers imports a name when it is asked for it
                 importlib.import_module(f"{module}.{name}")
+
+
+def share_models(modules: list[str]) -> None:
+    """Load the models that `modules` ask `utils.models` for: children have them without reading or copying them.
+
+    In each child the first load of a role gives the shared model, to be written to at will (the pages that change are
+    copied); a second load gives another, as it would anywhere.
+    """
+    names = [entry.partition(":")[2] for entry in modules if entry.startswith("utils.models:load_")]
+    models = sys.modules.get("utils.models")
+    if not names or models is None:
+        return
+    real, ready = models._load, {}
+
+    def keep(role: str):
+        return ready.setdefault(role, real(role))
+
+    def load(role: str):
+        return ready.pop(role, None) or real(role)
+
+    models._load = keep
+    for name in names:
+        with contextlib.suppress(Exception):  # not in the cache: the student's own call will say so
+            getattr(models, name)()
+    models._load = load
 
 
 def prctl(option: int, value: int) -> None:
@@ -338,6 +364,8 @@ def main(arguments: list[str] | None = None) -> int:
         began = time.monotonic()
         prctl(SUBREAPER, 1)
         preload(options.modules)
+        with contextlib.redirect_stdout(None):
+            share_models(options.modules)
         gc.collect()
         gc.freeze()  # the collector would else touch, and so copy, every shared page
         try:

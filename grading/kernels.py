@@ -9,6 +9,7 @@ where that cannot be, in the kernel between two probes (`grading.integrity`).
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -53,7 +54,9 @@ class Run:
     notebook: NotebookNode
     status: str = "ok"
     seconds: float = 0.0
-    usage: dict = field(default_factory=dict)  # of a forked kernel: CPU seconds, peak memory
+    usage: dict = field(
+        default_factory=dict
+    )  # CPU seconds, peak memory, and proportional memory (shared pages divided)
     notes: list[str] = field(default_factory=list)  # what a person should look at, in French
 
 
@@ -108,6 +111,11 @@ class Manager(AsyncKernelManager):
             self.sandbox.give(self.walls)
         return self.walls
 
+    def give_socket(self, folder: int, name: str) -> None:
+        """Let the kernel call at a socket of the grader's, in a folder given by its descriptor."""
+        if self.walls and self.walls["uid"] is not None:
+            os.chown(name, self.walls["uid"], self.walls["uid"], dir_fd=folder, follow_symlinks=False)
+
     def processes(self) -> list[psutil.Process]:
         """The kernel's process and those that came out of it, as this process sees them."""
         if self.process and self.walls:
@@ -132,6 +140,7 @@ class Runner(Execute):
         self._manager, self._place, self._env = manager, place, env
         self._examiner, self._skip = examiner, skip
         self.notes: list[str] = []
+        self.proportional_mb = 0
         self._end = time.monotonic() + NOTEBOOK_SECONDS
         self._printed = 0
         self._stopped = False  # the kernel is gone: the cells that are left fail without being run
@@ -144,6 +153,14 @@ class Runner(Execute):
 
     def setup_kernel(self, **kwargs):
         return super().setup_kernel(cwd=str(self._place / "w"), env=self._env, **kwargs)
+
+    def preprocess(self, nb, resources=None, km=None):
+        self._line = os.open(self._place / "k", os.O_RDONLY) if self._examiner else -1
+        try:
+            return super().preprocess(nb, resources, km)
+        finally:
+            if self._line >= 0:
+                os.close(self._line)
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type != "code" or not cell.source.strip():
@@ -178,11 +195,11 @@ class Runner(Execute):
 
     def _examine(self, cell, resources, index) -> None:
         """The check runs in the examiner's process; this kernel only answers its calls."""
-        path = self._place / "k" / "exam"
-        path.unlink(missing_ok=True)
+        path = self._place / "k" / secrets.token_hex(6)
         with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(str(path))
-            path.chmod(0o666)
+            # Through the descriptor: the student's code may have put a link in the folder's place by now.
+            listening.bind(f"/proc/self/fd/{self._line}/{path.name}")
+            self._manager.give_socket(self._line, path.name)
             listening.listen(1)
             line = self._examiner.invite(cell.metadata.nbgrader.grade_id, listening)
         call = f"__import__('grading.answering').answering.answer({str(path)!r})\n{definitions(visible(cell.source))}"
@@ -251,9 +268,10 @@ class Runner(Execute):
         if sandbox.disk_mb(place) > sandbox.DISK_MB:
             self._stop("disk")
         processes = self._manager.processes()
+        self.proportional_mb = max(self.proportional_mb, round(sandbox.memory_mb(processes)))
         if len(processes) > sandbox.WATCHED_PROCESSES:
             self._stop("processes")
-        elif sum(_resident_mb(process) for process in processes) > limits["memory_mb"] < sandbox.memory_mb(processes):
+        elif self.proportional_mb > limits["memory_mb"]:
             self._stop("memory")
 
     def _stop(self, status: str) -> None:
@@ -264,12 +282,6 @@ class Runner(Execute):
 
 def _failure(name: str, text: str) -> NotebookNode:
     return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
-
-
-def _resident_mb(process: psutil.Process) -> float:
-    with contextlib.suppress(psutil.Error):
-        return process.memory_info().rss / 2**20
-    return 0.0
 
 
 class Engine:
@@ -369,7 +381,8 @@ class Engine:
                 runner.preprocess(notebook, {})
             finally:
                 self._running.pop(runner, None)
-            usage = manager.process.usage if manager.process else {}
+            usage = dict(manager.process.usage) if manager.process else {}
+            usage["proportional_mb"] = runner.proportional_mb
             return Run(notebook, runner.status, round(time.monotonic() - began, 3), usage, runner.notes)
 
     def in_kernels(self) -> list[str]:

@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from grading.forkserver import ForkError, ForkServer
 from grading.kernels import Engine
 from grading.nbgrader_config import configuration
+from utils import models
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
 
@@ -42,6 +43,26 @@ def test_kernels_are_warm_and_do_not_see_each_other(engine):
     look += "print(hasattr(torch.nn.Linear, 'mark'), np.pi)"
     assert text(engine.run(notebook(change), {})) == ["3\n"]
     assert text(engine.run(notebook(look), {})) == ["True\nFalse 3.141592653589793\n"]
+
+
+@linux
+@pytest.mark.skipif(not models.cached("masked").is_intact(), reason="the masked model is not in the cache")
+def test_models_are_shared_and_changes_are_not(tmp_path):
+    load = "from utils.models import load_masked_lm\nmodel, tokenizer = load_masked_lm()\nimport torch\n"
+    total = "print(sum(p.double().sum().item() for p in model.parameters()))\n"
+    change = "with torch.no_grad():\n    for p in model.parameters(): p += 1\ntokenizer.add_tokens(['xyzzy'])\n"
+    again = "other, _ = load_masked_lm()\nmodel = other\n"
+    rest = "import time\ntime.sleep(1.5)"
+    with Engine(["utils.models:load_masked_lm"], config=configuration(tmp_path)) as engine:
+        engine.wait()
+        assert engine.warm, engine.notes
+        first = engine.run(notebook(load + total, change + total, again + total, rest), {})
+        second = engine.run(notebook(load + total, "print(len(tokenizer), 'xyzzy' in tokenizer.get_vocab())", rest), {})
+    before, changed, reloaded, _ = text(first)
+    assert before != changed and reloaded == before
+    assert text(second)[0] == before and text(second)[1].endswith("False\n")
+    # 22.7 million parameters, 91 MB: the child that only reads them does not have them to itself.
+    assert 0 < second.usage["proportional_mb"] < first.usage["proportional_mb"]
 
 
 @linux
