@@ -23,6 +23,7 @@ import nbformat
 from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
+from traitlets.config import Config
 
 from grading.demos import left_out
 from grading.intake import HandIn, Unusable, take_in
@@ -91,24 +92,22 @@ class Grading:
         self.counts["waiting"] = len(todo)
         if not todo:
             return
-        with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar:
-            course, options = self.course, self.options
-            secret = (course.root / "submitted", course.root / "gradebook.db", course.intake, course.ledger.folder)
-            self.engine = Engine(
-                [*imports(course.source), "grading.answering"], options.jobs, options.warm, course.config,
-                options.isolated, secret, nbformat.reads(course.source, as_version=4),
-                course.ledger.folder / f"{course.version[:16]}.fit",
-            )  # fmt: skip
-            with self.engine:
-                self.engine.wait()
-                for note in [self.engine.protection, *self.engine.notes]:
-                    self.bar.write(note)
-                again = self._pool(todo, self.options.jobs)
-                # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
-                # load that others make must not cost marks.
-                self._pool(again, 1, last=True)
-                if inside := self.engine.in_kernels():
-                    self.bar.write(f"Checks that ran in the students' kernels, within their reach: {', '.join(inside)}")
+        with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar, self._engine() as self.engine:
+            self.engine.wait()
+            for note in [self.engine.protection, *self.engine.notes]:
+                self.bar.write(note)
+            again = self._pool(todo, self.options.jobs)
+            # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
+            # load that others make must not cost marks.
+            self._pool(again, 1, last=True)
+            if inside := self.engine.in_kernels():
+                self.bar.write(f"Checks that ran in the students' kernels, within their reach: {', '.join(inside)}")
+
+    def _engine(self) -> Engine:
+        course = self.course
+        secret = (course.root / "submitted", course.root / "gradebook.db", course.intake, course.ledger.folder)
+        fitness = course.ledger.folder / f"{course.version[:16]}.fit"
+        return open_engine(course.source, course.config, self.options, secret, fitness)
 
     def _pool(self, students: list[str], jobs: int, last: bool = False) -> list[str]:
         """Execute and record; returns those to try once more."""
@@ -223,6 +222,18 @@ STATUS_NOTES = {
     "disk": ["Le notebook a écrit trop de fichiers : son exécution a été arrêtée."],
     "processes": ["Le notebook a lancé trop de processus : son exécution a été arrêtée."],
 }
+
+
+def open_engine(
+    source: str, config: Config, options: Options, secret: tuple[Path, ...] = (), fitness: Path | None = None
+) -> Engine:
+    """What runs a lab's notebooks, here or on a worker; `source`: the lab's notebook as text.
+
+    `secret`: files that no notebook must see, besides the course's own; `fitness`: see `grading.examiner`.
+    """
+    modules = [*imports(source), "grading.answering"]
+    lab = nbformat.reads(source, as_version=4)
+    return Engine(modules, options.jobs, options.warm, config, options.isolated, secret, lab, fitness)
 
 
 def imports(source: str) -> list[str]:
