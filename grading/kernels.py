@@ -94,6 +94,7 @@ class Manager(AsyncKernelManager):
     sandbox = Any(allow_none=True)
     walls = Any(allow_none=True)  # what the kernel must enter
     process = Any(allow_none=True)  # of a forked kernel, to ask afterwards what it used
+    _outside = Any(allow_none=True)  # its process id here, whatever its name space
 
     @property
     def kernel_spec(self):
@@ -118,10 +119,13 @@ class Manager(AsyncKernelManager):
 
     def processes(self) -> list[psutil.Process]:
         """The kernel's process and those that came out of it, as this process sees them."""
-        if self.process and self.walls:
-            return sandbox.tree(self.server.process.pid, inner=self.process.pid)
-        process = self.process or getattr(self.provisioner, "process", None)
-        return sandbox.tree(process.pid) if process else []
+        if self._outside is None and (process := self.process or getattr(self.provisioner, "process", None)):
+            apart = self.process and self.walls and self.walls["kind"] == "bubblewrap"
+            self._outside = sandbox.outside(self.server.process.pid, process.pid) if apart else process.pid
+        with contextlib.suppress(psutil.Error):
+            kernel = psutil.Process(self._outside)
+            return [kernel, *kernel.children(recursive=True)]
+        return []
 
 
 class Runner(Execute):
@@ -268,10 +272,11 @@ class Runner(Execute):
         if sandbox.disk_mb(place) > sandbox.DISK_MB:
             self._stop("disk")
         processes = self._manager.processes()
-        self.proportional_mb = max(self.proportional_mb, round(sandbox.memory_mb(processes)))
         if len(processes) > sandbox.WATCHED_PROCESSES:
             self._stop("processes")
-        elif self.proportional_mb > limits["memory_mb"]:
+            return
+        self.proportional_mb = max(self.proportional_mb, round(sandbox.memory_mb(processes)))
+        if self.proportional_mb > limits["memory_mb"]:
             self._stop("memory")
 
     def _stop(self, status: str) -> None:

@@ -202,13 +202,13 @@ def readable() -> list[Path]:
     return kept
 
 
-def tree(pid: int, inner: int | None = None) -> list[psutil.Process]:
-    """A kernel's process and all that came out of it; `inner`: its id in the name space of the fork server `pid`."""
+def outside(server: int, inner: int) -> int | None:
+    """The id here of a kernel that is `inner` in the name space of the fork server; `server`: bubblewrap's id."""
     with suppress(psutil.Error, OSError):
-        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-            if inner is None or _id_in_parent(process.pid) == inner:
-                return [process, *process.children(recursive=True)]
-    return []
+        for process in [psutil.Process(server), *psutil.Process(server).children(recursive=True)]:
+            if _id_in_parent(process.pid) == inner:
+                return process.pid
+    return None
 
 
 def _id_in_parent(pid: int) -> int:
