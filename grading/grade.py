@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
+from grading import pages
 from grading.intake import HandIn, Unusable, take_in
 from grading.kernels import Engine, Run, cores
 from grading.labs import LabError, labs
@@ -173,6 +174,7 @@ class Grading:
     def _set_aside(self, student: str, mark: str, state: str, reason: str) -> None:
         """`aside`: the hand-in is at fault, and looked at again when it changes; `failed`: tried again next time."""
         self.course.ledger.put(student, Entry(mark, state, error=reason))
+        self.course.page(student)
         self._show(**{state: 1})
         self.bar.update()
 
@@ -189,6 +191,7 @@ class Grading:
         if entry.fingerprint != self.course.fingerprint(student):
             return False
         if entry.state == "aside":
+            self.course.page(student)
             return True
         shown = _shown(self.course, student)
         if shown and shown != entry.shown:
@@ -241,7 +244,7 @@ def _shown(course: Course, student: str) -> str:
             return ""
         told = [[g.name, g.auto_score, g.manual_score, g.extra_credit] for n in notebooks for g in n.grades]
         told += [[c.name, c.comment] for n in notebooks for c in n.comments]
-    return hashlib.sha256(json.dumps(sorted(told, key=str)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([pages.version(), sorted(told, key=str)]).encode()).hexdigest()
 
 
 def _marks(course: Course, student: str) -> Marks:
