@@ -1,12 +1,17 @@
 """What a student may read of a corrected notebook."""
 
 from nbconvert.preprocessors import Preprocessor
+from traitlets import default
 
 from grading.results import ANSI, RESERVED_LINE, TOO_SHORT, without_hidden
 
 
 class HideTests(Preprocessor):
     """Take the hidden tests out of nbgrader's feedback page (it shows them: #917), tracebacks included."""
+
+    @default("enabled")
+    def _enabled(self):
+        return True  # nbconvert leaves a preprocessor out unless it says so itself
 
     def preprocess(self, nb, resources):
         parts = [without_hidden(cell.source) for cell in nb.cells]

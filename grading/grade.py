@@ -32,6 +32,7 @@ from grading.ledger import Entry
 from grading.nbgrader_config import COURSE, workshop
 from grading.record import Course
 from grading.release import quiet
+from grading.report import write_report
 from utils.paths import ROOT
 
 
@@ -311,7 +312,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     write_csv(marks, COURSE / "grades.csv")
     print(table(marks))
-    print("Feedback pages: grading/feedback/<student>/<lab>/ · marks: grading/grades.csv · by hand: make formgrader")
+    with quiet():
+        for lab in dict.fromkeys(mark.lab for mark in marks):
+            write_report(COURSE, lab)
+    print("Feedback pages: grading/feedback/<student>/<lab>/ · the class: grading/report/<lab>.html")
+    print("Marks: grading/grades.csv · by hand: make formgrader, then make grade again · to Moodle: make moodle")
     return 1 if any(mark.error for mark in marks) else 0
 
 

@@ -10,6 +10,7 @@ import io
 import re
 import statistics
 import sys
+import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def class_report(lab: Lab, results: list[Result]) -> str:
         median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in STATES if any(
             row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, titles=lab.titles, low=LOW,
         figures=_figures(totals, maximum, rows, graded) if graded else [], messages=frequent_messages(graded),
-        stuck=_stuck(lab, graded), to_check=_to_check(graded), aside=[r for r in results if r.error],
+        stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(lab, graded), aside=[r for r in results if r.error],
         mended=[r for r in graded if r.notes], pairs=similar(lab, graded),
         links={r.student: f"../feedback/{quote(r.student)}/{lab.name}/{lab.name}.html" for r in results},
     )  # fmt: skip
@@ -71,7 +72,8 @@ def class_report(lab: Lab, results: list[Result]) -> str:
 def _exercise(lab: Lab, name: str, graded: list[Result]) -> dict:
     found = [exercise for result in graded for exercise in result.exercises if exercise.name == name]
     marked = [e.points / e.maximum for e in found if e.state != "waiting" and e.maximum]
-    success = round(100 * statistics.mean(marked)) if marked else 0
+    read = 2 * len(marked) >= len(found)  # with most answers unread, a mean would be of the empty ones
+    success = round(100 * statistics.mean(marked)) if marked and read else None
     counts = Counter(exercise.state for exercise in found)
     return {"title": lab.titles[name], "maximum": lab.points[name], "success": success, "counts": counts}
 
@@ -124,16 +126,24 @@ def _stuck(lab: Lab, graded: list[Result]) -> list[dict]:
 
 
 def _to_check(graded: list[Result]) -> list[dict]:
+    """What a person must look at, besides the written answers: one row a hand-in."""
     rows = []
     for result in graded:
         reasons = [note for note in result.notes if note.startswith(TO_CHECK)]
-        if result.waiting:
-            reasons.append("À noter ou à relire : " + ", ".join(e.title for e in result.waiting) + ".")
+        again = [e.title for e in result.waiting if e.by_hand]
+        if again:
+            reasons.append(f"Note donnée par une personne, copie changée depuis : {', '.join(again)}.")
         if result.status != "ok":
             reasons.append("L'exécution ne s'est pas terminée normalement.")
         if reasons:
             rows.append({"student": result.student, "reasons": reasons})
     return rows
+
+
+def _to_mark(lab: Lab, graded: list[Result]) -> list[tuple[str, int]]:
+    """Answers that no person has marked yet: (exercise, how many)."""
+    names = [e.name for result in graded for e in result.waiting if not e.by_hand]
+    return [(title, names.count(name)) for name, title in lab.titles.items() if name in names]
 
 
 def similar(lab: Lab, graded: list[Result]) -> list[Pair]:
@@ -210,6 +220,7 @@ def _times(seconds: list[float]) -> Figure:
     axes.set_xlabel("secondes d'exécution d'une copie", color=INK)
     axes.set_ylabel("copies", color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter(lambda value, _: points(value))
     median = statistics.median(seconds)
     told = f"Temps d'exécution : médiane {points(median)} s, la plus longue {points(max(seconds))} s."
     return Figure(_svg(canvas, "times", told), told)
@@ -236,9 +247,11 @@ def _success(rows: list[dict]) -> Figure:
     axes.set_xlim(0, 100)
     axes.set_xlabel("% des copies corrigées (les nombres : copies)", color=INK)
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncol=6, frameon=False, labelcolor=INK, fontsize=9)
-    hardest = min(rows, key=lambda row: row["success"])
-    told = "Par exercice, part des copies selon le résultat ; le tableau ci-dessous donne les nombres. "
-    told += f"Réussite moyenne la plus basse : {hardest['title']} ({hardest['success']} %)."
+    told = "Par exercice, part des copies selon le résultat ; le tableau ci-dessous donne les nombres."
+    known = [row for row in rows if row["success"] is not None]
+    if known:
+        hardest = min(known, key=lambda row: row["success"])
+        told += f" Réussite moyenne la plus basse : {hardest['title']} ({hardest['success']} %)."
     return Figure(_svg(canvas, "success", told), told, full=True)
 
 
@@ -246,7 +259,7 @@ def _success(rows: list[dict]) -> Figure:
 def write_report(root: Path, lab: str) -> Path | None:
     """Write report/<lab>.html of a course folder; None if nobody handed in the lab."""
     course = Course(root, lab)
-    students = course.students()
+    students = sorted(course.students(), key=_alphabetical)
     if not students:
         return None
     with course.gradebook() as gradebook:
@@ -254,6 +267,12 @@ def write_report(root: Path, lab: str) -> Path | None:
     path = root / "report" / f"{lab}.html"
     write(path, class_report(course.about, results))
     return path
+
+
+def _alphabetical(name: str) -> str:
+    """Accents and case do not count: Élodie comes after Denis."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def main(arguments: list[str] | None = None) -> int:
