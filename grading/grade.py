@@ -46,6 +46,7 @@ class Marks:
     maximum: float = 0.0
     to_grade: list[str] = field(default_factory=list)  # exercises that wait for a person
     error: str = ""
+    state: str = "recorded"  # as in the ledger
     notes: list[str] = field(default_factory=list)  # what was mended or happened, in French
     seconds: float = 0.0
 
@@ -75,6 +76,12 @@ def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
             return [_marks(course, student) for student in course.students()]
     except Timeout:
         raise LabError(f"{lab}: another grading is at work in this folder.") from None
+
+
+def marks_of(root: Path, lab: str) -> list[Marks]:
+    """The marks of a lab as they are, nothing being graded."""
+    course = Course(root, lab)
+    return [_marks(course, student) for student in course.students()]
 
 
 class Grading:
@@ -249,8 +256,8 @@ def _shown(course: Course, student: str) -> str:
 
 
 def _marks(course: Course, student: str) -> Marks:
-    entry = course.ledger.get(student) or Entry("", error="La copie n'a pas encore pu être corrigée.")
-    marks = Marks(student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds)
+    entry = course.ledger.get(student) or Entry("", "failed", error="La copie n'a pas encore pu être corrigée.")
+    marks = Marks(student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds, state=entry.state)
     if marks.error:
         return marks
     with course.gradebook() as gradebook:

@@ -63,7 +63,8 @@ def class_report(lab: Lab, results: list[Result]) -> str:
         median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in STATES if any(
             row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, titles=lab.titles, low=LOW,
         figures=_figures(totals, maximum, rows, graded) if graded else [], messages=frequent_messages(graded),
-        stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(lab, graded), aside=[r for r in results if r.error],
+        stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(lab, graded),
+        aside=[r for r in results if r.error],
         mended=[r for r in graded if r.notes], pairs=similar(lab, graded),
         links={r.student: f"../feedback/{quote(r.student)}/{lab.name}/{lab.name}.html" for r in results},
     )  # fmt: skip
