@@ -18,7 +18,8 @@ ENGLISH = [
 ]  # fmt: skip
 FRENCH = [
     "Identifiant", "Nom complet", "Adresse de courriel", "Statut", "Note", "Note maximale",
-    "La note peut être modifiée", "Dernière modification (travail remis)", "Dernière modification (note)", "Feedback par commentaires",
+    "La note peut être modifiée", "Dernière modification (travail remis)", "Dernière modification (note)",
+    "Feedback par commentaires",
 ]  # fmt: skip
 
 
