@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.demos import is_demo
 from grading.labs import SOLUTIONS, LabError, labs, read_lab
 from grading.nbgrader_config import STUB
 
@@ -120,7 +121,7 @@ def run(lab: str) -> Iterator[Outcome]:
     namespace: dict = {"__name__": "__main__"}
     reference = ""
     for i, cell in enumerate(cells[: checks[-1] + 1]):
-        if cell.cell_type != "code":
+        if cell.cell_type != "code" or is_demo(cell):
             continue
         source, name = without_marks(cell.source), f"<{lab} cell {i}>"
         if _role(cell) == "solution":

@@ -25,6 +25,7 @@ from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
 from grading import pages
+from grading.demos import left_out
 from grading.intake import HandIn, Unusable, take_in
 from grading.kernels import Engine, Run, cores
 from grading.labs import LabError, labs
@@ -147,7 +148,8 @@ class Grading:
                 self._set_aside(student, mark, "failed", f"Le notebook n'a pas pu être lu ({_told(error)}).")
             else:
                 self._show(running=1)
-                running[pool.submit(self.engine.run, notebook, hand_in.files)] = (student, hand_in, mark)
+                skip = left_out(notebook, self.course.release)
+                running[pool.submit(self.engine.run, notebook, hand_in.files, skip)] = (student, hand_in, mark)
 
     def _finish(self, student: str, hand_in: HandIn, mark: str, future: Future[Run], last: bool) -> bool:
         """Keep and record what came out; False if it should be tried once more."""

@@ -78,9 +78,9 @@ class Manager(AsyncKernelManager):
 class Runner(Execute):
     """nbgrader's `Execute`, in a folder of its own, with budgets."""
 
-    def __init__(self, manager: Manager, folder: Path, env: dict[str, str], **kwargs):
+    def __init__(self, manager: Manager, folder: Path, env: dict[str, str], skip: frozenset[int], **kwargs):
         super().__init__(**kwargs)
-        self._manager, self._folder, self._env = manager, folder, env
+        self._manager, self._folder, self._env, self._skip = manager, folder, env, skip
         self._end = time.monotonic() + NOTEBOOK_SECONDS
         self._printed = 0
         self._stopped = False  # the kernel is gone: the cells that are left fail without being run
@@ -96,6 +96,9 @@ class Runner(Execute):
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type != "code" or not cell.source.strip():
+            return cell, resources
+        if index in self._skip:
+            cell.outputs = [new_output("stream", name="stdout", text="(démonstration : non exécutée à la correction)")]
             return cell, resources
         if self._stopped or time.monotonic() > self._end:
             self._stop("timeout")
@@ -176,10 +179,10 @@ class Engine:
     def warm(self) -> bool:
         return self._server is not None
 
-    def run(self, notebook: NotebookNode, files: dict[str, Path]) -> Run:
+    def run(self, notebook: NotebookNode, files: dict[str, Path], skip: frozenset[int] = frozenset()) -> Run:
         """Execute a notebook (in place) in a new folder that holds `files` (name in the folder: where it comes from).
 
-        Called from several threads at once.
+        `skip`: indexes of cells to leave out.  Called from several threads at once.
         """
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as name:
@@ -193,7 +196,7 @@ class Engine:
             if os.name == "posix":
                 manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
             env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
-            runner = Runner(manager, work, env, config=self._config)
+            runner = Runner(manager, work, env, skip, config=self._config)
             self._running.add(runner)
             try:
                 runner.preprocess(notebook, {})

@@ -6,6 +6,7 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
+from grading.demos import DEMO, faults
 from utils.paths import ROOT
 
 SOLUTIONS = ROOT / "solutions"
@@ -44,11 +45,13 @@ def read_lab(path: Path) -> NotebookNode:
     seen: set[str] = set()
     for index, cell in enumerate(notebook.cells):
         exercise, role = cell.metadata.get("exercise"), cell.metadata.get("role")
-        points = cell.metadata.get("points")
-        cell.metadata = NotebookNode()
+        points, tags = cell.metadata.get("points"), cell.metadata.get("tags", [])
+        cell.metadata = NotebookNode({"tags": [DEMO]} if DEMO in tags else {})
         cell.id = f"{path.stem}-{index:03d}".replace("_", "-")
         if role is not None or exercise is not None:
             cell.metadata["nbgrader"] = _metadata(path, index, cell, exercise, role, points, seen)
+    if wrong := faults(notebook):
+        raise LabError(f"{path.name}: {'; '.join(wrong)}.  Nothing may depend on a demo cell: grading leaves it out.")
     notebook.metadata = NotebookNode(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
@@ -67,6 +70,8 @@ def _metadata(path, index, cell, exercise, role, points, seen) -> dict:
     if grade_id in seen:
         raise LabError(f"{where}: {grade_id} is there twice; give each exercise a name of its own.")
     seen.add(grade_id)
+    if DEMO in cell.metadata.get("tags", []):
+        raise LabError(f"{where}: a cell of an exercise cannot be a demo.")
     flags = ROLES[role]
     if flags["grade"] != isinstance(points, (int, float)):
         raise LabError(

@@ -1,10 +1,16 @@
-"""The probability that a causal model gives to a continuation: many continuations of one prompt at a time."""
+"""The probability that a causal model gives to a continuation: many texts at a time, what they share read once.
+
+A causal model's keys and values of a token depend on what precedes it only.  So the beginning that all the texts share
+(the instruction and the examples of a prompt) is read once and its key-value cache serves them all; and each text that
+is the beginning of another (a prompt, for its labels of one token) costs nothing more than that other.
+"""
+
+import copy
 
 import numpy as np
 import torch
 
 
-@torch.inference_mode()
 def continuation_logprobs(model, tokenizer, prompt: str, continuations: list[str], batch_size: int = 32):
     """log P(continuation | prompt), in nats, and the number of tokens scored: two NumPy arrays of shape (n,).
 
@@ -12,31 +18,90 @@ def continuation_logprobs(model, tokenizer, prompt: str, continuations: list[str
     prompt and a tokenizer that puts nothing in front, the first token is not scored.  Raises `ValueError` when the
     boundary of the prompt is not a boundary of tokens: then the probability asked for is not defined.
     """
-    start = tokenizer(prompt)["input_ids"]
-    rows = [tokenizer(prompt + continuation)["input_ids"] for continuation in continuations]
-    for continuation, row in zip(continuations, rows, strict=True):
+    rows, starts = _rows(tokenizer, [(prompt, continuation) for continuation in continuations])
+    return _score(model, rows, starts, batch_size), np.array([len(row) for row in rows]) - starts
+
+
+def label_logprobs(model, tokenizer, prompts: list[str], labels: list[str], batch_size: int = 32):
+    """log P(label | prompt), in nats, for every prompt and every label: a NumPy array (prompts, labels).
+
+    As `continuation_logprobs` prompt by prompt, to rounding, but faster: see the module.  Same `ValueError`.
+    """
+    rows, starts = _rows(tokenizer, [(prompt, label) for prompt in prompts for label in labels])
+    return _score(model, rows, starts, batch_size).reshape(len(prompts), len(labels))
+
+
+def _rows(tokenizer, pairs: list[tuple[str, str]]) -> tuple[list[list[int]], np.ndarray]:
+    """The tokens of each prompt + continuation, and where those to score begin (n,)."""
+    lengths, rows, starts = {}, [], []
+    for prompt, continuation in pairs:
+        if prompt not in lengths:
+            lengths[prompt] = tokenizer(prompt)["input_ids"]
+        start, row = lengths[prompt], tokenizer(prompt + continuation)["input_ids"]
         if row[: len(start)] != start or len(row) <= max(len(start), 1):
             raise ValueError(
                 f"{prompt!r} + {continuation!r} : la fin de la requête n'est pas une frontière de tokens, ou la suite "
                 "est vide. Mettez l'espace au début de la suite, et non à la fin de la requête."
             )
-    counts = np.array([len(row) - max(len(start), 1) for row in rows])
+        rows.append(row)
+        starts.append(max(len(start), 1))
+    return rows, np.array(starts, dtype=int)
+
+
+@torch.inference_mode()
+def _score(model, rows: list[list[int]], starts: np.ndarray, batch_size: int) -> np.ndarray:
+    """log P(row[start:] | row[:start]) for each row, (n,)."""
     totals = np.zeros(len(rows))
-    order = sorted(range(len(rows)), key=lambda i: (counts[i], len(rows[i])))
-    for begin in range(0, len(order), batch_size):
-        chunk = order[begin : begin + batch_size]
-        costs = _last_tokens_nll(model, [rows[i] for i in chunk], int(counts[chunk].max()))
-        for i, row_costs in zip(chunk, costs, strict=True):
-            totals[i] = -row_costs[len(row_costs) - counts[i] :].sum().item()
-    return totals, counts
+    wanted: dict[tuple[int, ...], list[tuple[int, int]]] = {}  # context -> (row, the token that follows it)
+    for i, (row, start) in enumerate(zip(rows, starts, strict=True)):
+        for t in range(start, len(row)):
+            wanted.setdefault(tuple(row[:t]), []).append((i, row[t]))
+    contexts = _maximal(wanted)
+    shared = _common_prefix(contexts) if len(contexts) > 1 else 0
+    cache = None
+    if shared:
+        cache = _read(model, [contexts[0][:shared]], wanted, totals, None, 0)
+        contexts = [context for context in contexts if len(context) > shared]
+    contexts.sort(key=len)  # rows of a batch are padded to the longest
+    for begin in range(0, len(contexts), batch_size):
+        _read(model, contexts[begin : begin + batch_size], wanted, totals, cache, shared)
+    return totals
 
 
-def _last_tokens_nll(model, rows: list[list[int]], keep: int) -> torch.Tensor:
-    """Cost of the last `keep` tokens of each row, (rows, keep): rows are padded on the left, to end together."""
-    width = max(map(len, rows))
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device=model.device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=model.device)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=keep + 1).logits[:, :-1]
-    chosen = logits.gather(-1, ids[:, -keep:, None])[..., 0]
-    return (logits.logsumexp(dim=-1) - chosen).float().cpu()
+def _maximal(contexts) -> list[tuple[int, ...]]:
+    """The contexts that are not the beginning of another one, which reads them too."""
+    ordered = sorted(contexts)  # what begins with a context follows it at once
+    return [c for c, following in zip(ordered, ordered[1:] + [()], strict=True) if following[: len(c)] != c]
+
+
+def _common_prefix(contexts: list[tuple[int, ...]]) -> int:
+    """The number of tokens that all the contexts, which are sorted, begin with."""
+    first, last = contexts[0], contexts[-1]
+    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+
+
+def _read(model, contexts, wanted: dict, totals: np.ndarray, cache, shared: int):
+    """Read the contexts beyond their first `shared` tokens, add to `totals` all that is wanted there; the new cache.
+
+    Rows are padded on the right: a causal model does not look there, so neither mask nor positions are needed, and
+    layers with a sliding window count the same distances as in a text read alone.
+    """
+    width = max(len(context) for context in contexts)
+    ids = torch.tensor([list(c[shared:]) + [0] * (width - len(c)) for c in contexts], device=model.device)
+    if cache is not None:
+        cache = copy.deepcopy(cache)  # reading extends it
+        cache.batch_repeat_interleave(len(contexts))
+    found = {}  # (row of the batch, length of the context) -> what is wanted there, each context once
+    for b, context in enumerate(contexts):
+        for length in range(shared + 1, len(context) + 1):
+            if context[:length] in wanted:
+                found[b, length] = wanted.pop(context[:length])
+    kept = sorted({length for _, length in found}) or [width]
+    positions = torch.tensor([length - shared - 1 for length in kept], device=model.device)
+    output = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=positions)
+    for (b, length), tokens in found.items():
+        logits = output.logits[b, kept.index(length)].float()
+        logprobs = (logits[[token for _, token in tokens]] - logits.logsumexp(-1)).cpu()
+        for (i, _), logprob in zip(tokens, logprobs.tolist(), strict=True):
+            totals[i] += logprob
+    return output.past_key_values

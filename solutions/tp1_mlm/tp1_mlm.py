@@ -102,7 +102,7 @@ pd.DataFrame(reviews["train"].shuffle(seed=21).select(range(5))).assign(label=la
 # (ici 30 522, tout en minuscules : le tokenizer y met d'abord le texte). Un mot fréquent est un seul token ; un mot rare est découpé en sous-mots. Le préfixe `##` signifie « collé au
 # token précédent ».
 
-# %%
+# %% tags=["demo"]
 sentence = "The cinematography is breathtaking."
 encoded = tokenizer(sentence)
 print("identifiants :", encoded["input_ids"])
@@ -115,7 +115,7 @@ print("décodage     :", tokenizer.decode(encoded["input_ids"]))
 # phrases courtes pour que toutes celles d'un lot aient la même longueur : le modèle doit l'ignorer, d'où
 # l'`attention_mask`.
 
-# %%
+# %% tags=["demo"]
 batch = tokenizer(["A gem.", "The [MASK] was dull and far too long."], padding=True, return_tensors="pt")
 for ids, mask in zip(batch["input_ids"], batch["attention_mask"]):
     print(tokenizer.convert_ids_to_tokens(ids), mask.tolist())
@@ -187,7 +187,7 @@ report.score()
 # Que devient un nom propre, un terme technique, un mot français ? Plus un mot est rare dans le corpus qui a servi à construire
 # le vocabulaire, plus il est découpé. C'est un premier effet, discret, de la composition des données.
 
-# %%
+# %% tags=["demo"]
 with attempt("Exercice 1"):
     words = ["film", "blockbuster", "miyazaki", "hyperrealistic", "bouleversant"]
     for word in words:
@@ -317,7 +317,7 @@ report.score()
 # Voyons l'effet sur une vraie phrase, en choisissant cette fois la moitié des tokens pour que les trois cas apparaissent. Changez la
 # graine : à chaque passage, le modèle reçoit une question différente sur la même phrase.
 
-# %%
+# %% tags=["demo"]
 with attempt("Exercice 2"):
     example = tokenizer(reviews["train"][1]["text"], return_special_tokens_mask=True, return_tensors="pt")
     inputs, labels = mask_tokens(example["input_ids"], example["special_tokens_mask"], tokenizer.mask_token_id,
@@ -539,6 +539,7 @@ def library_perplexity(model, batches):
             costs.append(F.cross_entropy(logits, batch["labels"][chosen], reduction="none"))
     return torch.cat(costs).mean().exp().item()
 
+# %% tags=["demo"]
 ppl_before = {"critiques de films": library_perplexity(general_model, film_batches),
               "Wikipédia": library_perplexity(general_model, wiki_batches)}
 for name, value in ppl_before.items():
@@ -653,7 +654,7 @@ report.score()
 # À vous de la faire tourner : la courbe se dessine pendant l'entraînement. La courbe pâle est le coût de chaque lot (le bruit
 # vient du hasard des phrases et des masques), la foncée sa moyenne glissante.
 
-# %%
+# %% tags=["demo"]
 with attempt("Exercice 5"):
     seed_everything(1)
     mine = copy.deepcopy(general_model)
@@ -670,7 +671,7 @@ with attempt("Exercice 5"):
 # masquage **retiré au sort à chaque passage** (*dynamic masking*), sauvegardes, plusieurs processeurs… Le principe est
 # identique. C'est le modèle obtenu ici qui sert dans la suite.
 
-# %%
+# %% tags=["demo"]
 import tempfile
 
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -699,7 +700,7 @@ trainer.remove_callback(PrinterCallback)  # la courbe suffit
 trainer.train()
 curve.close()
 
-# %%
+# %% tags=["demo"]
 ppl_after = {"critiques de films": library_perplexity(adapted_model, film_batches),
              "Wikipédia": library_perplexity(adapted_model, wiki_batches)}
 table = pd.DataFrame({"avant adaptation": ppl_before, "après adaptation": ppl_after}).round(1)
@@ -780,7 +781,7 @@ report.score()
 # %% [markdown]
 # Comparons le modèle général et le modèle adapté sur des phrases du domaine.
 
-# %%
+# %% tags=["demo"]
 def best_tokens(model, sentence, k=5):
     """Les propositions de la bibliothèque, pour que cette section marche même sans l'exercice 6."""
     found = pipeline("fill-mask", model=model.eval(), tokenizer=tokenizer, device=model.device)(sentence, top_k=k)
@@ -797,7 +798,7 @@ pd.DataFrame([
     for s in domain_sentences
 ]).style.hide(axis="index")
 
-# %%
+# %% tags=["demo"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4), constrained_layout=True)
 for ax, (name, model) in zip(axes, [("général", general_model), ("adapté", adapted_model)]):
     tokens = best_tokens(model, domain_sentences[0], k=8)
@@ -985,7 +986,7 @@ report.score()
 # Chaque phrase devient un vecteur de 384 nombres, calculé une fois pour toutes par chacun des deux encodeurs. Pour que cette
 # section ne dépende pas de l'exercice 8, la moyenne est refaite ici phrase par phrase.
 
-# %%
+# %% tags=["demo"]
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -1027,7 +1028,7 @@ predictions = {("sonde linéaire", name): probe(train, train_labels).predict(tes
 #
 # Même encodeur, mais une tête linéaire neuve sur `[CLS]`, et **tous** les poids apprennent.
 
-# %%
+# %% tags=["demo"]
 from transformers import BertConfig, BertForSequenceClassification
 
 def new_classifier(encoder=None):
@@ -1079,7 +1080,7 @@ for name, encoder in encoders.items():
 # 97,5ᵉ centile. La macro-F1 est la
 # moyenne des F1 des deux classes : elle ne récompense pas un modèle qui en oublie une.
 
-# %%
+# %% tags=["demo"]
 accuracy_metric, f1_metric = metrics.load("accuracy"), metrics.load("f1")
 rng = np.random.default_rng(0)
 resamples = rng.integers(0, n_test, (1000, n_test))
@@ -1106,14 +1107,14 @@ pd.DataFrame(rows).style.hide(axis="index").format({"exactitude": "{:.3f}", "mac
 # leurs erreurs se ressemblent. La bonne question est celle de la **différence**, phrase par phrase : on rééchantillonne la
 # différence (bootstrap apparié).
 
-# %%
+# %% tags=["demo"]
 for method in ("sonde linéaire", "fine-tuning"):
     right = {name: (predictions[method, name] == test_labels).astype(float) for name in encoders}
     difference = right["adapté"] - right["général"]
     low, high = bootstrap_interval(difference)
     print(f"{method:15s} : adapté − général = {difference.mean():+.3f}, IC à 95 % [{low:+.3f} ; {high:+.3f}]")
 
-# %%
+# %% tags=["demo"]
 from sklearn.metrics import ConfusionMatrixDisplay
 
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), constrained_layout=True)
@@ -1149,7 +1150,7 @@ plt.show()
 # un simple comptage de mots, pondéré par leur rareté (**TF-IDF**), sans aucun réseau. Chaque point est la moyenne de cinq tirages des exemples. Les deux
 # étoiles sont le fine-tuning complet sur toutes les étiquettes, avec et sans pré-entraînement, par la même recette.
 
-# %%
+# %% tags=["demo"]
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 train_texts, test_texts = list(train_set["text"]), list(test_set["text"])
@@ -1184,7 +1185,7 @@ from_scratch = predict(fine_tune(random_encoder, train_texts, train_labels.tolis
 stars = {"pré-entraîné": (predictions["fine-tuning", "adapté"] == test_labels).mean(),
          "au hasard": (from_scratch == test_labels).mean()}
 
-# %%
+# %% tags=["demo"]
 figure, axes = plt.subplots()
 for color, (name, values) in zip(("C1", "C0", "C7"), curves.items()):
     axes.plot(sizes, values.mean(0), "o-", color=color, label=name)

@@ -233,6 +233,7 @@ def token_nll(window):
     logits = model(ids.unsqueeze(0)).logits[0, len(PREFIX) : -1].float()
     return F.cross_entropy(logits, window[1:], reduction="none")
 
+# %% tags=["demo"]
 K = 32
 starts = range(0, len(story_ids) - K, budget(full=16, small=160))
 by_position = torch.stack([token_nll(story_ids[s : s + K]) for s in tqdm(starts, leave=False)]).mean(0)
@@ -347,7 +348,7 @@ report.score()
 # Plus le *stride* est petit, plus chaque token a de contexte, donc plus la perplexité baisse ; mais plus il y a de fenêtres à
 # calculer. C'est pourquoi deux perplexités ne se comparent qu'à fenêtre et *stride* égaux.
 
-# %%
+# %% tags=["demo"]
 with attempt("Exercice 3"):
     text_ids = story_ids[: budget(full=400, small=96)]
     rows = []
@@ -434,7 +435,7 @@ with report.test("D'autres requêtes, d'autres k", points=1):
 ### END HIDDEN TESTS
 report.score()
 
-# %%
+# %% tags=["demo"]
 with attempt("Exercice 4"):
     for prompt in ["Quelle est ta couleur préférée ? Ma couleur préférée est le", "La capitale de la France est", "Il était une"]:
         tokens, probabilities, covered = next_token_distribution(model, tokenizer, prompt, 5)
@@ -447,7 +448,7 @@ with attempt("Exercice 4"):
 # À vous de jouer : changez la requête, la température, le nombre de candidats ; cliquez sur un candidat pour l'ajouter. (Sans
 # *widgets*, la figure reste seule.)
 
-# %%
+# %% tags=["demo"]
 models = {"Gemma 3 270M": (model, tokenizer), "SmolLM2 135M (anglais)": load_instruct}
 Playground(models, "Quelle est ta couleur préférée ? Ma couleur préférée est le").show()
 
@@ -684,7 +685,7 @@ report.score()
 # %% [markdown]
 # Combien de tokens faut-il pour couvrir 90 % de la masse ? Cela dépend de la requête : c'est la raison d'être du *top-p*.
 
-# %%
+# %% tags=["demo"]
 prompts = ["La capitale de la France est", "Ma couleur préférée est le", "Hier soir, j'ai rencontré"]
 figure, axes = plt.subplots()
 for prompt in prompts:
@@ -700,7 +701,7 @@ plt.show()
 # Voici ce que ces réglages donnent sur une même requête, avec `generate` (trois tirages par réglage). Lisez-les à voix haute :
 # le décodage glouton se répète, la température élevée divague.
 
-# %%
+# %% tags=["demo"]
 settings = {
     "glouton": {"do_sample": False},
     "glouton, pénalité 1,3": {"do_sample": False, "repetition_penalty": 1.3},
@@ -721,7 +722,7 @@ for name, options in tqdm(settings.items(), leave=False):
 # Pour produire le token suivant, faut-il relire toute la requête ? Non : les clés et les valeurs de l'attention des tokens déjà lus
 # ne changent pas, puisqu'un modèle causal ne regarde que vers l'arrière. On les garde : c'est le *KV-cache*.
 
-# %%
+# %% tags=["demo"]
 @torch.inference_mode()
 def seconds_per_token(length, cached, repeats=3):
     """Temps médian pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
@@ -821,7 +822,7 @@ report.score()
 # - l'**information mutuelle ponctuelle** (PMI) : $\log p(\text{suite} \mid \text{requête}) - \log p(\text{suite} \mid \text{requête neutre})$ ; elle corrige la
 #   fréquence du mot, et dit ce que la requête **apporte**.
 
-# %%
+# %% tags=["demo"]
 words = [" sirop.", " antibiotique.", " anti-inflammatoire.", " chat.", " jour."]
 given, counts = continuation_logprobs(model, tokenizer, "Le médecin lui a prescrit un", words)
 neutral, _ = continuation_logprobs(model, tokenizer, "Un mot :", words)
@@ -836,7 +837,7 @@ pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": giv
 # « Il est docteur, elle est… » : le cours montre qu'un modèle continue par *infirmière*, et qu'en inversant les genres il
 # continue par *ingénieur*. Regardons ce qu'en dit le nôtre.
 
-# %%
+# %% tags=["demo"]
 for prompt in ["Il est docteur, elle est", "Elle est docteure, il est"]:
     best = library_distribution(prompt).topk(6)
     print(f"{prompt} …", ", ".join(f"{tokenizer.decode([i])} {p:.1%}" for i, p in zip(best.indices.tolist(), best.values.tolist())))
@@ -848,7 +849,7 @@ for prompt in ["Il est docteur, elle est", "Elle est docteure, il est"]:
 # Les données ont été préparées pour le cours (voir `data/tp2/README.md`) : des professions avec leurs deux formes, des débuts de phrase
 # appariés, et, quand elle est publique, la part de femmes dans la profession.
 
-# %%
+# %% tags=["demo"]
 professions = {language: pd.read_csv(DATA / "tp2" / f"professions_{language}.csv") for language in ("fr", "en")}
 templates = {language: pd.read_csv(DATA / "tp2" / f"templates_{language}.csv") for language in ("fr", "en")}
 french = professions["fr"].query("group != 'epicene'").sample(frac=1, random_state=0).head(budget(full=64, small=8)).reset_index(drop=True)
@@ -910,7 +911,7 @@ report.score()
 # **différents**, de fréquences différentes. On peut retirer de l'effet **brut** la même différence mesurée après des débuts neutres
 # (« Métier : ») : c'est l'effet **corrigé de la forme**. En anglais, le mot est le même après *he* et après *she* : rien à corriger.
 
-# %%
+# %% tags=["demo"]
 from scipy.special import logit
 
 def odds(prompt, words, measured=None):
@@ -1024,7 +1025,7 @@ report.score()
 # %% [markdown]
 # ### Ce que disent les chiffres
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import bootstrap, permutation_test
 
 def summary(name, d):
@@ -1051,7 +1052,7 @@ pd.DataFrame([
 # professions, et on regarde celles-ci une à une, avec un test par profession sur les débuts de phrase. Tant de tests demandent une **correction** : à 5 %, un sur vingt serait
 # « significatif » par hasard. Celle de Benjamini et Hochberg (1995) borne la part attendue de fausses découvertes.
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import false_discovery_control
 
 def forest(d, names, title):
@@ -1082,7 +1083,7 @@ forest(centred(raw_en), english.profession, "Anglais, écart à la moyenne (les 
 # Si le modèle résume ses données, et si ses données parlent du monde, l'effet devrait suivre la part réelle de femmes dans chaque
 # profession. La corrélation de rangs (Spearman) le mesure, avec son intervalle.
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import spearmanr
 
 panels = [("français, brut", french.feminine, raw, french), ("français, corrigé", french.feminine, corrected, french), ("anglais", english.profession, raw_en, english)]
@@ -1110,7 +1111,7 @@ plt.show()
 # Avant de croire un effet, cherchez ce qui pourrait le produire **sans** le genre : la longueur et la rareté de la forme féminine, la
 # formulation du début de phrase.
 
-# %%
+# %% tags=["demo"]
 tokens_f, tokens_m = (continuation_logprobs(model, tokenizer, "Métier :", [f" {w}." for w in forms])[1] for forms in (french.feminine, french.masculine))
 extra_tokens = tokens_f - tokens_m
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True, width_ratios=[1, 1.3])
@@ -1136,7 +1137,7 @@ plt.show()
 # Dans l'esprit de CrowS-Pairs (Nangia et al., 2020), deux phrases ne diffèrent que par le groupe dont elles parlent ; l'une reprend un
 # stéréotype. Laquelle le modèle trouve-t-il la plus probable ? Sans préférence, ce serait l'une ou l'autre, une fois sur deux.
 
-# %%
+# %% tags=["demo"]
 from scipy.stats import binomtest
 
 pairs = pd.read_csv(DATA / "tp2" / "pairs_fr.csv").sample(frac=1, random_state=0).head(budget(full=100, small=6))
@@ -1168,7 +1169,7 @@ print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 # l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase, dont deux sont absents du corpus. Pour aller vite, on n'entraîne que de petites
 # matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et al., 2021) ; on surveille la perplexité sur des phrases neutres.
 
-# %%
+# %% tags=["demo"]
 from peft import LoraConfig, get_peft_model
 
 rng = np.random.default_rng(0)
@@ -1215,9 +1216,9 @@ train(tuned, corpus(balanced=False, size=budget(full=96, small=8)))
 stages["après le corpus déséquilibré"] = skew_and_perplexity(tuned)
 train(tuned, corpus(balanced=True, size=budget(full=192, small=8)))
 stages["après le corpus équilibré"] = skew_and_perplexity(tuned)
-model = tuned.unload()  # le modèle de base, sans les matrices ajoutées
+tuned.unload()  # le modèle de base, sans les matrices ajoutées
 
-# %%
+# %% tags=["demo"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), constrained_layout=True)
 for ax, column, title, color in [(axes[0], 0, "Effet sur A moins effet sur B", "C1"), (axes[1], 1, "Perplexité des phrases neutres", "C0")]:
     bars = ax.bar([name.replace("après le corpus", "après corpus").replace(" de base", "\nde base").replace(" corpus", "\ncorpus") for name in stages], [stage[column] for stage in stages.values()], color=color)

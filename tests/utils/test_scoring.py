@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
-from utils.scoring import continuation_logprobs
+from utils.scoring import continuation_logprobs, label_logprobs
 
 
 class Letters:
@@ -30,6 +30,18 @@ def model():
         vocab_size=28, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2
     )
     return LlamaForCausalLM(config).eval()
+
+
+@pytest.fixture(scope="module")
+def sliding():
+    """Layers that see 8 tokens back at most, between layers that see all, as in Gemma 3."""
+    torch.manual_seed(0)
+    config = Gemma3TextConfig(
+        vocab_size=28, hidden_size=32, intermediate_size=32, num_hidden_layers=4, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, sliding_window=8,
+        layer_types=["sliding_attention", "full_attention"] * 2,
+    )  # fmt: skip
+    return Gemma3ForCausalLM(config).eval()
 
 
 @torch.no_grad()
@@ -61,3 +73,41 @@ def test_the_next_tokens_sum_to_one(model):
 def test_a_boundary_inside_a_token_is_refused(model, prompt, continuation):
     with pytest.raises(ValueError, match="frontière de tokens"):
         continuation_logprobs(model, Letters(), prompt, [continuation])
+    with pytest.raises(ValueError, match="frontière de tokens"):
+        label_logprobs(model, Letters(), ["ab", prompt], ["c", continuation])
+
+
+EXAMPLES = "thequickbrownfoxjumpsoverthelazydog"
+PROMPTS = [EXAMPLES + query for query in ["a", "hello", "hell", "", "xyxyxyxyxy", "worlds", "hello"]]
+LABELS = ["b", "bc", "bcd", "zxyz", "c"]
+
+
+@pytest.mark.parametrize("which", ["model", "sliding"])
+@pytest.mark.parametrize("prefix", [(), (27,)])
+@pytest.mark.parametrize("prompts", [PROMPTS, ["abc", "d", "xy"], ["hello"]], ids=["shared", "nothing shared", "one"])
+@pytest.mark.parametrize("batch_size", [1, 3, 32])
+def test_labels_as_one_row_at_a_time(request, which, prefix, prompts, batch_size):
+    tokenizer, read = Letters(prefix), request.getfixturevalue(which)
+    got = label_logprobs(read, tokenizer, prompts, LABELS, batch_size)
+    expected = [[one_by_one(read, tokenizer, prompt, label)[0] for label in LABELS] for prompt in prompts]
+    np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_a_prompt_longer_than_the_sliding_window(sliding):
+    continuations = ["a", "bcdefghijklmnop", EXAMPLES]
+    totals, _ = continuation_logprobs(sliding, Letters((27,)), EXAMPLES * 2, continuations)
+    expected = [one_by_one(sliding, Letters((27,)), EXAMPLES * 2, c)[0] for c in continuations]
+    np.testing.assert_allclose(totals, expected, atol=1e-4)
+
+
+def test_what_is_shared_is_read_once(model):
+    """60 items after 60 shared tokens, two labels of one token: the naive loop reads the whole 120 times."""
+    read = []
+
+    def count(_, __, given):
+        read.append(given["input_ids"].numel())
+
+    prompts = ["ab" * 30 + chr(97 + i % 20) + chr(97 + i // 20) for i in range(60)]
+    with model.register_forward_pre_hook(count, with_kwargs=True):
+        label_logprobs(model, Letters(), prompts, ["u", "v"])
+    assert read == [60, 32 * 2, 28 * 2]
