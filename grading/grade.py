@@ -33,7 +33,6 @@ from grading.ledger import Entry
 from grading.nbgrader_config import COURSE, workshop
 from grading.record import Course
 from grading.release import quiet
-from grading.report import write_report
 from utils.paths import ROOT
 
 
@@ -319,6 +318,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not marks:
         print(f"Nothing to grade: put hand-ins in {COURSE.relative_to(ROOT)}/submitted/<student>/<lab>/<lab>.ipynb")
         return 0
+    from grading.report import write_report  # here: it brings matplotlib, which grading does without
+
     write_csv(marks, COURSE / "grades.csv")
     print(table(marks))
     with quiet():
