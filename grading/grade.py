@@ -1,6 +1,6 @@
 """`make grade`: grading/submitted/<student>/<lab>/ → gradebook, feedback pages, grades.csv.
 
-    python -m grading.grade [lab …] [--jobs n] [--cold]
+    python -m grading.grade [lab …] [--jobs n] [--cold] [--scheduler local:2]
 
 Notebooks are executed several at once, in kernels forked from a process that has already imported the lab's libraries;
 one process writes nbgrader's gradebook.  Only what changed since the last time (hand-in, lab, settings) is graded; a
@@ -17,12 +17,14 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
+from traitlets.config import Config
 
 from grading import pages
 from grading.demos import left_out
@@ -59,8 +61,9 @@ class Marks:
 class Options:
     """How to grade: kernels at once, forked from a warm process or not."""
 
-    jobs: int = field(default_factory=cores)
+    jobs: int = field(default_factory=cores)  # 0: as many as the scheduler's workers have threads
     warm: bool = True
+    scheduler: str = ""  # a Dask cluster (`grading.cluster`)
 
 
 def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
@@ -97,16 +100,21 @@ class Grading:
         self.counts["waiting"] = len(todo)
         if not todo:
             return
-        with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar:
-            config = self.course.config
-            with Engine(imports(self.course.source), self.options.jobs, self.options.warm, config) as self.engine:
-                self.engine.wait()
-                for note in self.engine.notes:
-                    self.bar.write(note)
-                again = self._pool(todo, self.options.jobs)
-                # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
-                # load that others make must not cost marks.
-                self._pool(again, 1, last=True)
+        with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar, self._engine() as self.engine:
+            self.engine.wait()
+            for note in self.engine.notes:
+                self.bar.write(note)
+            again = self._pool(todo, self.engine.jobs)
+            # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
+            # load that others make must not cost marks.
+            self._pool(again, 1, last=True)
+
+    def _engine(self):
+        if self.options.scheduler:
+            from grading.cluster import Cluster  # Dask is an extra
+
+            return Cluster(self.options.scheduler, self.course.lab, self.course.source, self.options)
+        return open_engine(self.course.source, self.course.config, self.options)
 
     def _pool(self, students: list[str], jobs: int, last: bool = False) -> list[str]:
         """Execute and record; returns those to try once more."""
@@ -158,7 +166,7 @@ class Grading:
                 self._set_aside(student, mark, "failed", f"Le notebook n'a pas pu être exécuté ({_told(error)}).")
             return last
         run = future.result()
-        if run.status == "timeout" and not last and self.options.jobs > 1:
+        if run.status == "timeout" and not last and self.engine.jobs > 1:
             return False
         notes = hand_in.notes + STATUS_NOTES.get(run.status, [])
         entry = Entry(mark, "executed", run.notebook, run.status, run.seconds, run.usage, notes)
@@ -220,6 +228,11 @@ STATUS_NOTES = {
     "died": ["Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."],
     "flood": ["Le notebook a trop affiché : son exécution a été arrêtée."],
 }
+
+
+def open_engine(source: str, config: Config, options: Options) -> Engine:
+    """What runs a lab's notebooks, here or on a worker; `source`: the lab's notebook as text."""
+    return Engine(imports(source), options.jobs, options.warm, config)
 
 
 def imports(source: str) -> list[str]:
@@ -302,16 +315,20 @@ def table(marks: list[Marks]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.grade", description=__doc__.splitlines()[0])
     parser.add_argument("labs", nargs="*", help="all by default")
-    parser.add_argument("--jobs", type=int, default=cores(), help="notebooks at once (default: one per core)")
+    parser.add_argument("--jobs", type=int, help="notebooks at once (default: one per core)")
     parser.add_argument("--cold", action="store_true", help="no shared imports: each kernel starts on its own")
+    parser.add_argument("--scheduler", default="", help="a Dask cluster: local:2, or its address (docs/cluster.md)")
     options = parser.parse_args(arguments)
     unknown = set(options.labs) - set(labs())
     if unknown:
         parser.error(f"unknown lab: {', '.join(sorted(unknown))} (labs: {', '.join(labs())})")
+    if options.scheduler and not find_spec("distributed"):
+        parser.error("--scheduler needs Dask: pip install -c constraints.txt -e '.[cluster]'")
+    jobs = max(1, options.jobs) if options.jobs is not None else 0 if options.scheduler else cores()
     marks = []
     try:
         for lab in options.labs or labs():
-            marks += grade(COURSE, lab, Options(max(1, options.jobs), not options.cold))
+            marks += grade(COURSE, lab, Options(jobs, not options.cold, options.scheduler))
     except LabError as error:
         print(f"[FAIL] {error}", file=sys.stderr)
         return 1

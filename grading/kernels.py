@@ -156,6 +156,7 @@ class Engine:
     def __init__(self, modules: list[str], jobs: int = 1, warm: bool = True, config: Config | None = None):
         self._config = config or Config()
         self._folder = _scratch()
+        self.jobs = jobs
         self.notes: list[str] = []
         self._env = _environment(jobs)
         self._server = None

@@ -64,7 +64,7 @@ class Course:
         source = labs.read_lab(labs.SOLUTIONS / lab / f"{lab}.py")
         self.source, self.about = nbformat.writes(source), Lab(lab, source)
         self.config = configuration(root)
-        self.version = hashlib.sha256((self.source + _settings(self.config)).encode()).hexdigest()
+        self.version = hashlib.sha256((self.source + settings(self.config)).encode()).hexdigest()
         self.config.CourseDirectory.assignment_id = lab
         self.config.CourseDirectory.submitted_directory = str(self.intake)
         self.config.Executed.folder = str(self.ledger.folder)
@@ -132,7 +132,7 @@ class Course:
             raise RecordError(lines[-1].strip() if lines else "unknown failure")
 
 
-def _settings(config) -> str:
+def settings(config) -> str:
     """Whatever else decides a mark: nbgrader's settings, the course's helpers, the versions of the libraries."""
     told = {name: section for name, section in config.items() if name != "CourseDirectory"}
     helpers = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "utils").rglob("*.py"))]

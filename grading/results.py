@@ -230,6 +230,8 @@ def _exercise(lab: Lab, name: str, cells: dict, grades: dict, comments: dict) ->
         own = _error(work) if work is not None else ""
         exercise.message = lab.scrub(f"Votre cellule s'arrête sur {own}" if own and not _OURS.match(own) else
                                      own or stopped or said)  # fmt: skip
+    # A kernel that was tampered with gives no mark: a person decides.
+    exercise.waiting |= stopped.startswith("à vérifier") and not exercise.by_hand
     exercise.state = _state(exercise, attempted, stopped)
     return exercise
 
@@ -269,7 +271,7 @@ def _checked(lab: Lab, name: str, cell: NotebookNode) -> tuple[bool, list[Test],
     return True, tests, ""
 
 
-_OURS = re.compile(r"cellule |le noyau ")
+_OURS = re.compile(r"cellule |le noyau |à vérifier")
 
 
 def _error(cell: NotebookNode) -> str:
@@ -277,7 +279,7 @@ def _error(cell: NotebookNode) -> str:
     for output in reversed(cell.get("outputs", [])):
         if output.output_type == "error":
             told = ANSI.sub("", output.get("evalue", ""))
-            if output.ename in ("NotRun", "DeadKernel", "TimeoutError") and _OURS.match(told):
+            if output.ename in ("NotRun", "DeadKernel", "TimeoutError", "NoyauAltere") and _OURS.match(told):
                 return told
             told = re.sub(r"\((?:[^()]*), line (\d+)\)$", r"(ligne \1)", told)
             return f"{output.ename} : {told}" if told else str(output.ename)
