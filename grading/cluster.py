@@ -13,6 +13,7 @@ messages are encrypted with certificates that live as long as it does.  See docs
 """
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.metadata
 import logging
@@ -159,7 +160,8 @@ class Cluster:
 
     def _shut(self) -> None:
         if self._cluster is not None:
-            self._cluster.close(timeout=20)
+            with contextlib.suppress(TimeoutError):  # a worker that is being started again; it ends with this process
+                self._cluster.close(timeout=60)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
