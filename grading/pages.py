@@ -21,6 +21,10 @@ from grading.results import Exercise, Lab, Result
 from utils.paths import ROOT
 
 TEMPLATES = ROOT / "grading" / "templates"
+NBSP = "\u00a0"
+_LITERAL = re.compile(
+    r'(<style>.*?</style>|<svg .*?</svg>|<pre.*?</pre>|<div class="message.*?</div>|<[^>]*>)', re.DOTALL
+)
 DETAILS = "notebook"  # the folder of nbgrader's own page
 LABELS = {
     "right": "réussi",
@@ -48,14 +52,15 @@ def feedback(lab: Lab, result: Result, ours: bool = False) -> str:
     marked = {e.name for e in result.exercises if e.by_hand and not e.is_code}  # earlier, it would give the answer away
     rubrics = {name: rubric(lab.name, name) if name in marked else "" for name in lab.titles}
     reason = OURS if ours else result.error
-    return environment().get_template("feedback.html").render(
+    return render(
+        "feedback.html",
         lab=lab, result=result, reason=reason, advice=ADVICE[not ours], counts=_counts(result), rubrics=rubrics,
         labels=LABELS, signs=SIGNS,
     )  # fmt: skip
 
 
 def publish(folder: Path, lab: Lab, result: Result, submitted: Path, ours: bool = False) -> Path:
-    """Write the page of a hand-in into its feedback `folder`, and put nbgrader's own page aside."""
+    """Write the page of a hand-in into its feedback `folder`."""
     page = folder / f"{lab.name}.html"
     if result.error:
         shutil.rmtree(folder, ignore_errors=True)  # what it shows is of an older hand-in
@@ -63,11 +68,14 @@ def publish(folder: Path, lab: Lab, result: Result, submitted: Path, ours: bool 
         for name in ("timestamp.txt", "submission_secret.txt"):  # nbgrader's exchange asks for them
             if (source := submitted / name).is_file() and not source.is_symlink():
                 shutil.copyfile(source, folder / name)
-    elif page.exists():
-        (folder / DETAILS).mkdir(exist_ok=True)
-        os.replace(page, folder / DETAILS / page.name)
     write(page, feedback(lab, result, ours))
     return page
+
+
+def put_aside(page: Path) -> None:
+    """Make room for our page where nbgrader's is: that one goes into the folder `notebook` beside it."""
+    (page.parent / DETAILS).mkdir(exist_ok=True)
+    os.replace(page, page.parent / DETAILS / page.name)
 
 
 def write(path: Path, text: str) -> None:
@@ -86,6 +94,13 @@ def rubric(lab: str, exercise: str) -> Markup:
     text = re.split(r"^## ", path.read_text(encoding="utf-8"), maxsplit=1, flags=re.MULTILINE)[0]
     text = re.sub(r"^# .*\n", "", text)
     return Markup(mistune.create_markdown(escape=True, plugins=["table"])(text))
+
+
+def render(template: str, **values) -> str:
+    """A page, with the no-break spaces of French in its prose (not in code, nor in what a check said)."""
+    parts = _LITERAL.split(environment().get_template(template).render(**values))
+    parts[::2] = [re.sub(r"(?<!\s) (?=[;:?!»%](?:\W|$))", NBSP, part).replace("« ", f"«{NBSP}") for part in parts[::2]]
+    return "".join(parts)
 
 
 @cache

@@ -100,6 +100,7 @@ class Course:
     def feedback(self, student: str) -> None:
         """Write the feedback pages, nbgrader's and ours; raises `RecordError`."""
         self._check(self._api.generate_feedback(self.lab, student, force=True))
+        pages.put_aside(self.root / "feedback" / student / self.lab / f"{self.lab}.html")
         self.page(student)
 
     def page(self, student: str) -> Path:

@@ -23,7 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from grading import labs
 from grading.answers import read_answers, without_marks
 from grading.nbgrader_config import COURSE
-from grading.pages import LABELS, SIGNS, environment, points, write
+from grading.pages import LABELS, SIGNS, points, render, write
 from grading.record import Course
 from grading.release import quiet
 from grading.results import SAME_MESSAGE, Lab, Result
@@ -58,7 +58,8 @@ def class_report(lab: Lab, results: list[Result]) -> str:
     maximum = max((result.maximum for result in graded), default=sum(lab.points.values()))
     quartiles = statistics.quantiles(totals, n=4, method="inclusive")[::2] if len(totals) > 1 else totals * 2
     rows = [_exercise(lab, name, graded) for name in lab.titles]
-    return environment().get_template("report.html").render(
+    return render(
+        "report.html",
         lab=lab, results=results, graded=graded, maximum=maximum, quartiles=quartiles,
         median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in STATES if any(
             row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, titles=lab.titles, low=LOW,

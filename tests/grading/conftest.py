@@ -88,6 +88,9 @@ def graded_once(tmp_path_factory, toy_release):
     broken.write_text('{"cells": [')
     anne = base / "course" / "submitted" / "anne" / LAB
     (anne / f"{LAB}.ipynb").rename(anne / "mon TP.ipynb")
+    for folder in base.glob(f"course/submitted/*/{LAB}"):  # as nbgrader's exchange collects them
+        (folder / "timestamp.txt").write_text("2026-01-01 00:00:00.000000 UTC")
+        (folder / "submission_secret.txt").write_text(folder.parent.name)
     (base / "solutions" / LAB).mkdir(parents=True)
     (base / "solutions" / LAB / f"{LAB}.py").write_text(SOURCE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:

@@ -86,7 +86,7 @@ def test_tracebacks_do_not_quote_hidden_tests():
 
 def test_a_hand_in_set_aside_has_its_sentence(graded):
     text = page(graded, "gaël")
-    assert "incomplet ou abîmé" in text and "rendez votre copie à nouveau" in text and "<article" not in text
+    assert "incomplet ou abîmé\u00a0:" in text and "rendez votre copie à nouveau" in text and "<article" not in text
 
 
 def test_a_failure_of_ours_is_not_told_as_the_students(toy, graded):
@@ -100,10 +100,26 @@ def test_a_failure_of_ours_is_not_told_as_the_students(toy, graded):
 def test_the_files_that_the_exchange_asks_for_come_along(graded):
     submitted = graded / "submitted" / "gaël" / LAB
     (submitted / "timestamp.txt").write_text("2026-01-01 00:00:00 UTC")
+    (submitted / "submission_secret.txt").unlink()
     (submitted / "submission_secret.txt").symlink_to(graded / "gradebook.db")
     Course(graded, LAB).page("gaël")
     assert (graded / "feedback" / "gaël" / LAB / "timestamp.txt").exists()
     assert not (graded / "feedback" / "gaël" / LAB / "submission_secret.txt").exists()
+
+
+def test_nbgraders_exchange_delivers_every_page(toy, graded, tmp_path):
+    """`nbgrader release_feedback` takes our pages, that of a hand-in set aside too, and nothing else."""
+    from nbgrader.apps import NbGraderAPI
+
+    from grading.nbgrader_config import configuration
+
+    config = configuration(graded)
+    (tmp_path / "exchange").mkdir(mode=0o777)
+    (tmp_path / "exchange").chmod(0o777)
+    config.Exchange.root = str(tmp_path / "exchange")
+    assert NbGraderAPI(config=config).release_feedback(LAB)["success"]
+    delivered = list((tmp_path / "exchange" / "llm" / "feedback").glob("*.html"))
+    assert len(delivered) == 7 and all("Correction de la copie de" in path.read_text() for path in delivered)
 
 
 def test_a_persons_mark_comment_and_rubric(toy, graded):
