@@ -205,8 +205,10 @@ def _marks(totals: list[float], maximum: float) -> Figure:
     counts, *_ = axes.hist([min(t, maximum - 1e-9) for t in totals], bins=edges, color=COLOURS["waiting"], rwidth=0.9)
     median = statistics.median(totals)
     axes.axvline(median, color=INK, linestyle="--", linewidth=1.2)
-    axes.annotate(f"médiane {points(median)}", (median, max(counts)), xytext=(4, 2), textcoords="offset points",
-                  color=INK, fontsize=9, ha="left" if median < 0.7 * maximum else "right")  # fmt: skip
+    low = median < 0.7 * maximum
+    axes.annotate(f"médiane {points(median)}", (median, max(counts)), xytext=(4 if low else -4, 2),
+                  textcoords="offset points", color=INK, fontsize=9, ha="left" if low else "right")  # fmt: skip
+    axes.xaxis.set_major_formatter(lambda value, _: points(value))
     axes.set_xlim(0, maximum)
     axes.set_ylim(0, max(counts) * 1.15)
     axes.set_xlabel(f"note sur {points(maximum)}", color=INK)
@@ -244,7 +246,7 @@ def _success(rows: list[dict]) -> Figure:
                 ink = INK if state in ("untouched", "unrun") else CLEAR
                 axes.text(start + share / 2, place, str(n), ha="center", va="center", color=ink, fontsize=9)
         left = [a + b for a, b in zip(left, shares, strict=True)]
-    titles = [row["title"] if len(row["title"]) < 44 else row["title"][:43] + "…" for row in rows]
+    titles = [row["title"] if len(row["title"]) < 52 else row["title"][:51] + "…" for row in rows]
     axes.set_yticks(list(places), [title.replace("$", r"\$") for title in titles])
     axes.set_xlim(0, 100)
     axes.set_xlabel("% des copies corrigées (les nombres : copies)", color=INK)
