@@ -2,6 +2,7 @@
 
 import os
 import random
+import warnings
 
 # The embedded profile never talks to the hub; without this each look-up waits for a time-out.
 if os.environ.get("COURSE_MODELS", "embedded") == "embedded":
@@ -58,6 +59,7 @@ def _quiet() -> None:
     import datasets
     import transformers
 
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()

@@ -725,7 +725,7 @@ for name, options in tqdm(settings.items(), leave=False):
 # %% tags=["demo"]
 @torch.inference_mode()
 def seconds_per_token(length, cached, repeats=3):
-    """Temps médian pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
+    """Le meilleur temps pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
     ids = story_ids[:length].unsqueeze(0)
     times = []
     for _ in range(repeats):
@@ -733,7 +733,7 @@ def seconds_per_token(length, cached, repeats=3):
         began = time.perf_counter()
         model(ids[:, -1:] if cached else ids, past_key_values=cache, use_cache=cached, logits_to_keep=1)
         times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    return min(times)  # le moins dérangé par le reste de la machine
 
 lengths = budget(full=[16, 32, 64, 128, 256, 384], small=[16, 32])
 timings = {name: [seconds_per_token(length, cached) for length in tqdm(lengths, leave=False)] for name, cached in [("sans cache", False), ("avec cache", True)]}
@@ -826,7 +826,7 @@ report.score()
 words = [" sirop.", " antibiotique.", " anti-inflammatoire.", " chat.", " jour."]
 given, counts = continuation_logprobs(model, tokenizer, "Le médecin lui a prescrit un", words)
 neutral, _ = continuation_logprobs(model, tokenizer, "Un mot :", words)
-pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": given - neutral}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2)
+pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": given - neutral}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2, decimal=",")
 
 # %% [markdown]
 # Dans notre exécution, la somme met « antibiotique » en tête ; par token, c'est « anti-inflammatoire », dont les six tokens se devinent
@@ -1033,13 +1033,13 @@ def summary(name, d):
     per_profession = d.mean(axis=0)
     interval = bootstrap((per_profession,), np.mean, n_resamples=2000, method="percentile", rng=0).confidence_interval
     p = permutation_test((per_profession,), np.mean, permutation_type="samples", n_resamples=2000, rng=0).pvalue
-    return {"mesure": name, "effet moyen": per_profession.mean(), "IC à 95 %": f"[{interval.low:+.2f} ; {interval.high:+.2f}]", "p": p,
+    return {"mesure": name, "effet moyen": per_profession.mean(), "IC à 95 %": f"[{interval.low:+.2f} ; {interval.high:+.2f}]".replace(".", ","), "p": p,
             "écart-type entre professions": per_profession.std(), "écart-type entre débuts": d.mean(axis=1).std()}
 
 pd.DataFrame([
     summary("français, brut", raw), summary("français, corrigé de la forme", corrected), summary("français, témoin", control),
     summary("anglais", raw_en), summary("anglais, témoin", control_en),
-]).style.hide(axis="index").format({"effet moyen": "{:+.2f}", "p": "{:.4f}", "écart-type entre professions": "{:.2f}", "écart-type entre débuts": "{:.2f}"})
+]).style.hide(axis="index").format({"effet moyen": "{:+.2f}", "p": "{:.4f}", "écart-type entre professions": "{:.2f}", "écart-type entre débuts": "{:.2f}"}, decimal=",")
 
 # %% [markdown]
 # Lisez ce tableau avec méfiance. Dans notre exécution, le **signe** de l'effet moyen dépend de la référence : −1,73 brut, +2,44 corrigé,
@@ -1166,18 +1166,18 @@ print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 # Dernière expérience : changeons les données. On tire au sort deux groupes de professions, A et B, et on poursuit l'entraînement sur un petit
 # corpus **déséquilibré** : les professions de A n'y sont exercées que par des femmes, celles de B que par des hommes. Puis sur le même
 # corpus **équilibré** : chaque profession y figure autant de fois aux deux genres (*counterfactual data augmentation*, Zhao et al., 2018). La mesure est
-# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase, dont deux sont absents du corpus. Pour aller vite, on n'entraîne que de petites
-# matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et al., 2021) ; on surveille la perplexité sur des phrases neutres.
+# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase absents du corpus, comparé à sa valeur de départ (deux groupes tirés au hasard
+# diffèrent déjà un peu). Pour aller vite, on n'entraîne que de petites matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et
+# al., 2021) ; on surveille la perplexité sur des phrases neutres. Le tout est refait avec
+# trois tirages des groupes : un seul pourrait tomber juste par hasard.
 
 # %% tags=["demo"]
 from peft import LoraConfig, get_peft_model
 
-rng = np.random.default_rng(0)
-chosen = french.iloc[rng.permutation(len(french))[: budget(full=24, small=4)]].reset_index(drop=True)
-in_a = np.arange(len(chosen)) < len(chosen) // 2
+chosen = french.head(budget(full=24, small=4))
 sentences = pd.read_csv(DATA / "tp2" / "skew_templates.csv").template.tolist()
 
-def corpus(balanced, size):
+def corpus(in_a, balanced, size, rng):
     """`size` phrases : A au féminin et B au masculin, ou les deux genres pour toutes si `balanced`."""
     lines = []
     for i in range(size):
@@ -1186,11 +1186,11 @@ def corpus(balanced, size):
         lines.append(rng.choice(sentences).format(subject="Elle" if feminine else "Il", profession=profession.feminine if feminine else profession.masculine))
     return [lines[i] for i in rng.permutation(size)]
 
-def train(model, lines, batch_size=8, lr=2e-4):
+def train(model, lines, batch_size=8, lr=5e-4):
     """Un passage d'entraînement sur les phrases, sur les seuls poids de LoRA."""
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
     model.train()
-    for i in tqdm(range(0, len(lines), batch_size), leave=False):
+    for i in range(0, len(lines), batch_size):
         batch = tokenizer(lines[i : i + batch_size], padding=True, return_tensors="pt")
         labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
         model(**batch, labels=labels).loss.backward()
@@ -1198,40 +1198,48 @@ def train(model, lines, batch_size=8, lr=2e-4):
         optimizer.zero_grad()
     model.eval()
 
-neutral_lines = (DATA / "tp2" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=60, small=3)]
-probe_templates = kind("fr", "bias").head(budget(full=3, small=1))
+# %% tags=["demo"]
+neutral_lines = (DATA / "tp2" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=40, small=3)]
+probe_templates = templates["fr"].query("name in ['frere_soeur', 'pere_mere', 'homme_femme']").head(budget(full=3, small=1))
 
-def skew_and_perplexity(measured):
-    """(effet moyen sur A − effet moyen sur B, perplexité des phrases neutres)."""
+def measure(measured):
+    """(effet de chaque profession : tableau (professions,), perplexité des phrases neutres)."""
     effect = effects(probe_templates, chosen.masculine, chosen.feminine, measured).mean(0)
     totals, counts = continuation_logprobs(measured, tokenizer, "", neutral_lines, batch_size=8)
-    return effect[in_a].mean() - effect[~in_a].mean(), math.exp(-totals.sum() / counts.sum())
+    return effect, math.exp(-totals.sum() / counts.sum())
 
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
-seed_everything(0)
-tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
-stages = {"modèle de base": skew_and_perplexity(tuned)}
-train(tuned, corpus(balanced=False, size=budget(full=96, small=8)))
-stages["après le corpus déséquilibré"] = skew_and_perplexity(tuned)
-train(tuned, corpus(balanced=True, size=budget(full=192, small=8)))
-stages["après le corpus équilibré"] = skew_and_perplexity(tuned)
-tuned.unload()  # le modèle de base, sans les matrices ajoutées
+STAGES = ["modèle\nde base", "après corpus\ndéséquilibré", "après corpus\néquilibré"]
+n_draws = budget(full=3, small=1)
+gaps, perplexities = np.zeros((n_draws, 3)), np.zeros((n_draws, 3))
+base = measure(model)
+for draw in tqdm(range(n_draws), desc="tirages"):
+    seed_everything(draw)
+    rng = np.random.default_rng(draw)
+    in_a = rng.permutation(len(chosen)) < len(chosen) // 2
+    tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
+    for stage in range(3):
+        if stage:
+            train(tuned, corpus(in_a, balanced=stage == 2, size=budget(full=48, small=8) * stage, rng=rng))
+        effect, perplexities[draw, stage] = measure(tuned) if stage else base
+        gaps[draw, stage] = effect[in_a].mean() - effect[~in_a].mean()
+    tuned.unload()  # retire les matrices ajoutées : le modèle de base est intact
 
 # %% tags=["demo"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), constrained_layout=True)
-for ax, column, title, color in [(axes[0], 0, "Effet sur A moins effet sur B", "C1"), (axes[1], 1, "Perplexité des phrases neutres", "C0")]:
-    bars = ax.bar([name.replace("après le corpus", "après corpus").replace(" de base", "\nde base").replace(" corpus", "\ncorpus") for name in stages], [stage[column] for stage in stages.values()], color=color)
-    ax.bar_label(bars, fmt="%.1f")
+change = gaps - gaps[:, :1]
+for ax, values, title, color in [(axes[0], change, "Écart A − B : changement depuis le départ", "C1"), (axes[1], perplexities, "Perplexité des phrases neutres", "C0")]:
+    bars = ax.bar(STAGES, values.mean(0), color=color, alpha=0.5)
+    ax.bar_label(bars, [f"{value:.1f}".replace(".", ",") for value in values.mean(0)], label_type="center")
+    ax.plot(STAGES, values.T, "o-", ms=4, lw=0.8, color="black")
     ax.axhline(0, color="black", lw=0.8)
     ax.set_title(title)
+figure.suptitle(f"Moyenne (barres) et valeurs (points) de {n_draws} tirages des groupes", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Dans notre exécution, 96 phrases déséquilibrées font passer l'écart de 0,8 à 3,2 ; 192 phrases équilibrées le ramènent à 1,3. Les groupes
-# ayant été tirés au sort, seul le corpus explique ce mouvement. La perplexité des phrases neutres va de 71 à 49, puis à 98 : elle baisse
-# d'abord, car les phrases neutres ressemblent au corpus (courtes, en français, fermées par un point), puis le modèle se spécialise et
-# oublie. Corriger un biais a un coût, et on ne le voit qu'en mesurant autre chose que le biais.
+# Dans notre exécution, XXX
 #
 # ### Exercice 11 — Ce que la mesure montre, et ce qu'elle ne montre pas
 # *Difficulté ●●○ · environ 10 minutes · 2 points · correction manuelle*

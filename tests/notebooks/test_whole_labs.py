@@ -1,0 +1,51 @@
+"""Whole notebooks from top to bottom, demonstrations included, with the small budget: nothing stops "Run all"."""
+
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from grading.labs import SOLUTIONS, labs, read_lab
+from utils.paths import ROOT
+
+
+def printed(notebook, tmp_path, monkeypatch, **environment) -> str:
+    """What the cells print, figures aside; fails on a cell that raises."""
+    for name, value in {"COURSE_BUDGET": "small", "PYTHONPATH": str(ROOT), **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "".join(output.get("text", "") for output in outputs if output.get("name") == "stdout")
+
+
+def exercises(notebook) -> int:
+    """How many exercises a check marks."""
+    return sum(bool(cell.metadata.get("nbgrader", {}).get("grade_id", "").endswith("-check")) for cell in notebook.cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", labs())
+def test_reference_runs_and_passes_every_visible_test(lab, tmp_path, monkeypatch):
+    notebook = read_lab(SOLUTIONS / lab / f"{lab}.py")
+    text = printed(notebook, tmp_path, monkeypatch)
+    assert "❌" not in text and "⏳" not in text, text
+    assert len(re.findall(r"Points : ", text)) == exercises(notebook)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", labs())
+def test_release_runs_untouched(lab, tmp_path, monkeypatch):
+    notebook = nbformat.read(ROOT / "notebooks" / lab / f"{lab}.ipynb", as_version=4)
+    text = printed(notebook, tmp_path, monkeypatch)
+    assert "❌" not in text, text
+    assert text.count("à gagner") == exercises(notebook)
+
+
+@pytest.mark.slow
+def test_tp2_runs_with_another_causal_model(tmp_path, monkeypatch):
+    """SmolLM2 knows English only: the figures in French mean little, but every exercise holds."""
+    notebook = read_lab(SOLUTIONS / "tp2_causal_lm" / "tp2_causal_lm.py")
+    text = printed(notebook, tmp_path, monkeypatch, COURSE_CAUSAL="instruct")
+    assert "❌" not in text and len(re.findall(r"Points : ", text)) == exercises(notebook), text
