@@ -46,7 +46,7 @@ $(CORE): pyproject.toml constraints.txt
 
 $(FULL): $(CORE)
 	@echo "==> Bibliothèques de correction et de test"
-	@$(PIP_INSTALL) --editable '.[grading,dev]'
+	@$(PIP_INSTALL) --editable '.[grading,cluster,dev]'
 	@touch $@
 
 $(VENV):
