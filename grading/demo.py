@@ -29,8 +29,8 @@ class Student:
     expected: dict[str, float]
 
 
-def the_class(lab: str) -> list[Student]:
-    """Perfect, untouched, half done, and three with typical mistakes in every other exercise."""
+def three(lab: str) -> list[Student]:
+    """Perfect, untouched and half done."""
     cells = {
         c.metadata.nbgrader.grade_id: c
         for c in read_lab(SOLUTIONS / lab / f"{lab}.py").cells
@@ -46,14 +46,20 @@ def the_class(lab: str) -> list[Student]:
     exercises = list(full)
     half = exercises[: len(exercises) // 2]
     zero = dict.fromkeys(full, 0.0)
-    students = [
+    return [
         Student("1-parfaite", reference, full),
         Student("2-intacte", {}, zero),
         Student("3-a-moitie", {e: reference[e] for e in half}, zero | {e: full[e] for e in half}),
     ]
+
+
+def the_class(lab: str) -> list[Student]:
+    """Those three, and three with typical mistakes in every other exercise."""
+    students = three(lab)
+    reference, full = students[0].sources, students[0].expected
     for i, name in enumerate(("4-etourdi", "5-presse", "6-confuse")):
         sources, expected = dict(reference), dict(full)
-        for exercise in exercises[i % 2 :: 2]:
+        for exercise in list(full)[i % 2 :: 2]:
             mistakes = [a for a in read_answers(SOLUTIONS / lab / "answers" / f"{exercise}.py") if a.kind == "wrong"]
             mistake = mistakes[i % len(mistakes)]
             sources[exercise], expected[exercise] = mistake.source, mistake.points

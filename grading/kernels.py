@@ -312,6 +312,7 @@ class Engine:
         `secret`: files that no kernel must see."""
         self._config = config or Config()
         self._folder = _scratch()
+        self.jobs = jobs
         self.notes: list[str] = []
         self._env = _environment(jobs)
         self._server = None
