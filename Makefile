@@ -20,7 +20,7 @@ $(shell { [ "$$(cat $(CORE) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c ''; } 2>/d
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lab test test-slow release grade demo formgrader screenshot pins clean
+.PHONY: help setup lab test test-slow release grade report import-moodle moodle bench-grade demo formgrader screenshot pins clean
 
 help:  ## cette liste
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ $(CORE): pyproject.toml constraints.txt
 
 $(FULL): $(CORE)
 	@echo "==> Bibliothèques de correction et de test"
-	@$(PIP_INSTALL) --editable '.[grading,dev]'
+	@$(PIP_INSTALL) --editable '.[grading,cluster,dev]'
 	@touch $@
 
 $(VENV):
@@ -69,8 +69,20 @@ test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, installation n
 release: $(FULL)  ## solutions/ → notebooks/
 	@$(PY) -m grading.release
 
-grade: setup $(FULL)  ## grading/submitted/ → notes, rapports, grades.csv (LAB=tp1_mlm : un seul TP ; JOBS=2 : copies à la fois)
-	@$(PY) -m grading.grade $(LAB) $(if $(JOBS),--jobs $(JOBS))
+grade: setup $(FULL)  ## grading/submitted/ → notes, rapports, grades.csv (LAB=tp1_mlm : un seul TP ; JOBS=2 : copies à la fois ; SANDBOX=0 : sans isolation ; SCHEDULER=local:2 ou une adresse : Dask)
+	@$(PY) -m grading.grade $(LAB) $(if $(JOBS),--jobs $(JOBS)) $(if $(filter 0,$(SANDBOX)),--no-sandbox) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(GRADE_ARGS)
+
+report: $(FULL)  ## le bilan de la classe, grading/report/<tp>.html, sans rien corriger de nouveau (LAB=tp1_mlm : un seul TP)
+	@$(PY) -m grading.report $(LAB)
+
+import-moodle: $(FULL)  ## ZIP=… LAB=… : les copies téléchargées de Moodle → grading/submitted/ (WORKSHEET=… : sa feuille de notes)
+	@$(PY) -m grading.moodle import "$(ZIP)" --lab "$(LAB)" $(if $(WORKSHEET),--worksheet "$(WORKSHEET)")
+
+moodle: $(FULL)  ## LAB=… : les notes et les rapports pour Moodle → grading/moodle/<tp>/ (WORKSHEET=… : sa feuille de notes)
+	@$(PY) -m grading.moodle export --lab "$(LAB)" $(if $(WORKSHEET),--worksheet "$(WORKSHEET)") $(if $(PROVISIONAL),--provisional)
+
+bench-grade: setup $(FULL)  ## mesure la correction, avec nbgrader seul et ici → docs/grading-bench.md (BENCH_ARGS="--sizes 1 5")
+	@$(PY) -m grading.bench $(BENCH_ARGS)
 
 demo: setup $(FULL)  ## une classe fictive, corrigée de bout en bout
 	@$(PY) -m grading.demo

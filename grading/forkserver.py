@@ -4,9 +4,10 @@ Importing torch, transformers and datasets takes longer than most of what a stud
 them once, with one thread (a fork copies only the thread that calls it: a lock that another thread held would stay
 locked for ever in the child), then forks a child for each kernel: children share its memory until they write to it.
 
-The server has no name in the file system: each request comes over a socket pair inherited from the grader and brings
-the end of another pair, which is that kernel's own line.  Down it: signals.  Up it: the process id, then how it ended.
-When the line closes the kernel is killed; when the grader dies everything is.
+Walls (`grading.sandbox`) may stand around the server, and each child goes behind its own before it runs any student's
+code.  The server has no name in the file system: each request comes over a socket pair inherited from the grader and
+brings the end of another pair, which is that kernel's own line.  Down it: signals.  Up it: the process id, then how it
+ended.  When the line closes the kernel is killed; when the grader dies everything is.
 """
 
 import argparse
@@ -24,12 +25,16 @@ import time
 import traceback
 from pathlib import Path
 
+from grading import sandbox
+from grading.sandbox import Sandbox
+
 LONGEST_REQUEST = 1 << 16
 SELF_TEST_SECONDS = 60
 SUBREAPER, PARENT_DEATH_SIGNAL = 36, 1  # prctl options
 ONE_THREAD = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's allocator would start one when it is imported
+    "HF_DEACTIVATE_ASYNC_LOAD": "1",  # transformers would load weights with several
 }
 
 
@@ -41,7 +46,7 @@ class ForkError(RuntimeError):
 class ForkServer:
     """A running server; `with ForkServer([...]) as server: server.fork({...})`."""
 
-    def __init__(self, modules: list[str], env: dict[str, str] | None = None):
+    def __init__(self, modules: list[str], env: dict[str, str] | None = None, sandbox: Sandbox | None = None):
         """Start importing `modules` (such as `torch` or `transformers:pipeline`) and return at once."""
         if sys.platform != "linux":
             raise ForkError(f"kernels are forked on Linux only, not on {sys.platform}")
@@ -49,7 +54,7 @@ class ForkServer:
         command = [sys.executable, "-m", "grading.forkserver", "--fd", str(theirs.fileno()), *modules]
         with theirs:
             self.process = subprocess.Popen(
-                command,
+                sandbox.server_command(command) if sandbox else command,
                 env={**(os.environ if env is None else env), **ONE_THREAD},
                 cwd=Path(__file__).resolve().parent.parent,
                 pass_fds=[theirs.fileno()],
@@ -70,7 +75,7 @@ class ForkServer:
         return self.ready
 
     def fork(self, request: dict) -> "ForkedProcess":
-        """A new child: `request` holds argv, cwd and env."""
+        """A new child: `request` holds argv, cwd and env; `walls`: what it must `enter`; `probe`: try them instead."""
         self.wait()
         line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -155,6 +160,31 @@ def preload(modules: list[str]) -> None:
                 importlib.import_module(f"{module}.{name}")
 
 
+def share_models(modules: list[str]) -> None:
+    """Load the models that `modules` ask `utils.models` for: children have them without reading or copying them.
+
+    In each child the first load of a role gives the shared model, to be written to at will (the pages that change are
+    copied); a second load gives another, as it would anywhere.
+    """
+    names = [entry.partition(":")[2] for entry in modules if entry.startswith("utils.models:load_")]
+    models = sys.modules.get("utils.models")
+    if not names or models is None:
+        return
+    real, ready = models._load, {}
+
+    def keep(role: str):
+        return ready.setdefault(role, real(role))
+
+    def load(role: str):
+        return ready.pop(role, None) or real(role)
+
+    models._load = keep
+    for name in names:
+        with contextlib.suppress(Exception):  # not in the cache: the student's own call will say so
+            getattr(models, name)()
+    models._load = load
+
+
 def prctl(option: int, value: int) -> None:
     """Linux's prctl, which Python does not offer."""
     import ctypes
@@ -208,6 +238,9 @@ def serve(control: socket.socket) -> None:
             if not request:
                 break
             line = socket.socket(fileno=descriptors[0])
+            order = json.loads(request)
+            apart = order.get("walls") and order["walls"]["kind"] == "bubblewrap"
+            own = sandbox.prepare_namespace() if apart else None
             pid = os.fork()
             if pid == 0:
                 for other in (control, line, *lines.values()):
@@ -215,7 +248,9 @@ def serve(control: socket.socket) -> None:
                 os.close(awake)
                 signal.set_wakeup_fd(-1)
                 os.close(wake)
-                _become_kernel(json.loads(request))
+                _become_kernel(order)
+            if apart:
+                sandbox.restore_namespace(own)
             lines[pid] = line
             _tell(line, {"pid": pid})
     for pid in lines:
@@ -274,16 +309,21 @@ def _become_kernel(request: dict) -> None:
     """Turn this child into an IPython kernel; never returns."""
     code = 1
     try:
-        prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+        if request.get("walls"):
+            sandbox.enter(request["walls"])
+        os.chdir(request["cwd"])
+        prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if "probe" in request:
+            sandbox.write_probe(request["walls"], request["probe"])
+            return
         _reseed()
         sys.argv = ["ipykernel_launcher"]
         from ipykernel.kernelapp import IPKernelApp
@@ -301,7 +341,7 @@ def _become_kernel(request: dict) -> None:
 
 
 def _reseed() -> None:
-    """Children of one parent would else draw the same random numbers, and share temporary names."""
+    """Children of one parent would else draw the same random numbers, and share temporary names and caches."""
     import random
     import tempfile
 
@@ -311,6 +351,8 @@ def _reseed() -> None:
         sys.modules["numpy"].random.seed()
     if "torch" in sys.modules:
         sys.modules["torch"].seed()
+    if "datasets" in sys.modules:  # it read HOME when it was imported
+        sys.modules["datasets"].config.HF_DATASETS_CACHE = Path.home() / ".cache" / "datasets"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -322,6 +364,8 @@ def main(arguments: list[str] | None = None) -> int:
         began = time.monotonic()
         prctl(SUBREAPER, 1)
         preload(options.modules)
+        with contextlib.redirect_stdout(None):
+            share_models(options.modules)
         gc.collect()
         gc.freeze()  # the collector would else touch, and so copy, every shared page
         try:

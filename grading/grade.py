@@ -1,6 +1,6 @@
 """`make grade`: grading/submitted/<student>/<lab>/ → gradebook, feedback pages, grades.csv.
 
-    python -m grading.grade [lab …] [--jobs n] [--cold]
+    python -m grading.grade [lab …] [--jobs n] [--cold] [--no-sandbox] [--scheduler local:2]
 
 Notebooks are executed several at once, in kernels forked from a process that has already imported the lab's libraries;
 one process writes nbgrader's gradebook.  Only what changed since the last time (hand-in, lab, settings) is graded; a
@@ -17,13 +17,16 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
+from traitlets.config import Config
 
+from grading import pages
 from grading.demos import left_out
 from grading.intake import HandIn, Unusable, take_in
 from grading.kernels import Engine, Run, cores
@@ -32,6 +35,7 @@ from grading.ledger import Entry
 from grading.nbgrader_config import COURSE, workshop
 from grading.record import Course
 from grading.release import quiet
+from grading.sandbox import SandboxError
 from utils.paths import ROOT
 
 
@@ -45,6 +49,7 @@ class Marks:
     maximum: float = 0.0
     to_grade: list[str] = field(default_factory=list)  # exercises that wait for a person
     error: str = ""
+    state: str = "recorded"  # as in the ledger
     notes: list[str] = field(default_factory=list)  # what was mended or happened, in French
     seconds: float = 0.0
 
@@ -55,10 +60,12 @@ class Marks:
 
 @dataclass(frozen=True)
 class Options:
-    """How to grade: kernels at once, forked from a warm process or not."""
+    """How to grade: kernels at once, forked from a warm process or not, behind walls or not (`grading.sandbox`)."""
 
-    jobs: int = field(default_factory=cores)
+    jobs: int = field(default_factory=cores)  # 0: as many as the scheduler's workers have threads
     warm: bool = True
+    isolated: bool = True
+    scheduler: str = ""  # a Dask cluster (`grading.cluster`)
 
 
 def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
@@ -76,6 +83,12 @@ def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
         raise LabError(f"{lab}: another grading is at work in this folder.") from None
 
 
+def marks_of(root: Path, lab: str) -> list[Marks]:
+    """The marks of a lab as they are, nothing being graded."""
+    course = Course(root, lab)
+    return [_marks(course, student) for student in course.students()]
+
+
 class Grading:
     """One run over a class: take in, execute in the pool, record; the ledger says how far each hand-in is."""
 
@@ -89,16 +102,26 @@ class Grading:
         self.counts["waiting"] = len(todo)
         if not todo:
             return
-        with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar:
-            config = self.course.config
-            with Engine(imports(self.course.source), self.options.jobs, self.options.warm, config) as self.engine:
-                self.engine.wait()
-                for note in self.engine.notes:
-                    self.bar.write(note)
-                again = self._pool(todo, self.options.jobs)
-                # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
-                # load that others make must not cost marks.
-                self._pool(again, 1, last=True)
+        with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar, self._engine() as self.engine:
+            self.engine.wait()
+            for note in [self.engine.protection, *self.engine.notes]:
+                self.bar.write(note)
+            again = self._pool(todo, self.engine.jobs)
+            # What ran out of time, or failed in our hands, gets a second chance with the machine to itself: the
+            # load that others make must not cost marks.
+            self._pool(again, 1, last=True)
+            if inside := self.engine.in_kernels():
+                self.bar.write(f"Checks that ran in the students' kernels, within their reach: {', '.join(inside)}")
+
+    def _engine(self):
+        course = self.course
+        if self.options.scheduler:
+            from grading.cluster import Cluster  # Dask is an extra
+
+            return Cluster(self.options.scheduler, course.lab, course.source, self.options)
+        secret = (course.root / "submitted", course.root / "gradebook.db", course.intake, course.ledger.folder)
+        fitness = course.ledger.folder / f"{course.version[:16]}.fit"
+        return open_engine(course.source, course.config, self.options, secret, fitness)
 
     def _pool(self, students: list[str], jobs: int, last: bool = False) -> list[str]:
         """Execute and record; returns those to try once more."""
@@ -150,9 +173,9 @@ class Grading:
                 self._set_aside(student, mark, "failed", f"Le notebook n'a pas pu être exécuté ({_told(error)}).")
             return last
         run = future.result()
-        if run.status == "timeout" and not last and self.options.jobs > 1:
+        if run.status == "timeout" and not last and self.engine.jobs > 1:
             return False
-        notes = hand_in.notes + STATUS_NOTES.get(run.status, [])
+        notes = hand_in.notes + STATUS_NOTES.get(run.status, []) + run.notes
         entry = Entry(mark, "executed", run.notebook, run.status, run.seconds, run.usage, notes)
         self.course.ledger.put(student, entry)
         self._record(student, entry)
@@ -175,6 +198,7 @@ class Grading:
     def _set_aside(self, student: str, mark: str, state: str, reason: str) -> None:
         """`aside`: the hand-in is at fault, and looked at again when it changes; `failed`: tried again next time."""
         self.course.ledger.put(student, Entry(mark, state, error=reason))
+        self.course.page(student)
         self._show(**{state: 1})
         self.bar.update()
 
@@ -191,6 +215,7 @@ class Grading:
         if entry.fingerprint != self.course.fingerprint(student):
             return False
         if entry.state == "aside":
+            self.course.page(student)
             return True
         shown = _shown(self.course, student)
         if shown and shown != entry.shown:
@@ -209,7 +234,22 @@ STATUS_NOTES = {
     "timeout": ["L'exécution a dépassé le temps permis."],
     "died": ["Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."],
     "flood": ["Le notebook a trop affiché : son exécution a été arrêtée."],
+    "memory": ["Le notebook a demandé trop de mémoire : son exécution a été arrêtée."],
+    "disk": ["Le notebook a écrit trop de fichiers : son exécution a été arrêtée."],
+    "processes": ["Le notebook a lancé trop de processus : son exécution a été arrêtée."],
 }
+
+
+def open_engine(
+    source: str, config: Config, options: Options, secret: tuple[Path, ...] = (), fitness: Path | None = None
+) -> Engine:
+    """What runs a lab's notebooks, here or on a worker; `source`: the lab's notebook as text.
+
+    `secret`: files that no notebook must see, besides the course's own; `fitness`: see `grading.examiner`.
+    """
+    modules = [*imports(source), "grading.answering"]
+    lab = nbformat.reads(source, as_version=4)
+    return Engine(modules, options.jobs, options.warm, config, options.isolated, secret, lab, fitness)
 
 
 def imports(source: str) -> list[str]:
@@ -243,12 +283,12 @@ def _shown(course: Course, student: str) -> str:
             return ""
         told = [[g.name, g.auto_score, g.manual_score, g.extra_credit] for n in notebooks for g in n.grades]
         told += [[c.name, c.comment] for n in notebooks for c in n.comments]
-    return hashlib.sha256(json.dumps(sorted(told, key=str)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([pages.version(), sorted(told, key=str)]).encode()).hexdigest()
 
 
 def _marks(course: Course, student: str) -> Marks:
-    entry = course.ledger.get(student) or Entry("", error="La copie n'a pas encore pu être corrigée.")
-    marks = Marks(student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds)
+    entry = course.ledger.get(student) or Entry("", "failed", error="La copie n'a pas encore pu être corrigée.")
+    marks = Marks(student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds, state=entry.state)
     if marks.error:
         return marks
     with course.gradebook() as gradebook:
@@ -292,25 +332,36 @@ def table(marks: list[Marks]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.grade", description=__doc__.splitlines()[0])
     parser.add_argument("labs", nargs="*", help="all by default")
-    parser.add_argument("--jobs", type=int, default=cores(), help="notebooks at once (default: one per core)")
+    parser.add_argument("--jobs", type=int, help="notebooks at once (default: one per core)")
     parser.add_argument("--cold", action="store_true", help="no shared imports: each kernel starts on its own")
+    parser.add_argument("--no-sandbox", action="store_true", help="run students' code with all your rights")
+    parser.add_argument("--scheduler", default="", help="a Dask cluster: local:2, or its address (docs/cluster.md)")
     options = parser.parse_args(arguments)
     unknown = set(options.labs) - set(labs())
     if unknown:
         parser.error(f"unknown lab: {', '.join(sorted(unknown))} (labs: {', '.join(labs())})")
+    if options.scheduler and not find_spec("distributed"):
+        parser.error("--scheduler needs Dask: pip install -c constraints.txt -e '.[cluster]'")
+    jobs = max(1, options.jobs) if options.jobs is not None else 0 if options.scheduler else cores()
     marks = []
     try:
         for lab in options.labs or labs():
-            marks += grade(COURSE, lab, Options(max(1, options.jobs), not options.cold))
-    except LabError as error:
+            marks += grade(COURSE, lab, Options(jobs, not options.cold, not options.no_sandbox, options.scheduler))
+    except (LabError, SandboxError) as error:
         print(f"[FAIL] {error}", file=sys.stderr)
         return 1
     if not marks:
         print(f"Nothing to grade: put hand-ins in {COURSE.relative_to(ROOT)}/submitted/<student>/<lab>/<lab>.ipynb")
         return 0
+    from grading.report import write_report  # here: it brings matplotlib, which grading does without
+
     write_csv(marks, COURSE / "grades.csv")
     print(table(marks))
-    print("Feedback pages: grading/feedback/<student>/<lab>/ · marks: grading/grades.csv · by hand: make formgrader")
+    with quiet():
+        for lab in dict.fromkeys(mark.lab for mark in marks):
+            write_report(COURSE, lab)
+    print("Feedback pages: grading/feedback/<student>/<lab>/ · the class: grading/report/<lab>.html")
+    print("Marks: grading/grades.csv · by hand: make formgrader, then make grade again · to Moodle: make moodle")
     return 1 if any(mark.error for mark in marks) else 0
 
 

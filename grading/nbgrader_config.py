@@ -5,6 +5,7 @@ from pathlib import Path
 from traitlets.config import Config
 
 STUB = '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")'
+TEXT_STUB = "*Votre réponse ici.*"
 COURSE = Path(__file__).resolve().parent  # the teacher's course: hand-ins, gradebook, feedback
 CELL_TIMEOUT = 300  # seconds; nbgrader's 30 are too few for a cell that trains
 
@@ -24,7 +25,7 @@ def configuration(root: Path) -> Config:
     c.CourseDirectory.course_id = "llm"
     c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
     c.ClearSolutions.code_stub = {"python": STUB}
-    c.ClearSolutions.text_stub = "*Votre réponse ici.*"
+    c.ClearSolutions.text_stub = TEXT_STUB
     # A solution region must exist in every solution cell: a forgotten marker would release the solution.
     c.ClearSolutions.enforce_metadata = True
     # A deleted test cell comes back (nbgrader #1682).

@@ -16,10 +16,11 @@ from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from traitlets import Unicode
 
-from grading import labs
+from grading import labs, pages
 from grading.ledger import Ledger, fingerprint
 from grading.nbgrader_config import configuration, workshop
 from grading.release import generate
+from grading.results import Lab, Result, read_result
 from utils.paths import ROOT
 
 
@@ -60,9 +61,10 @@ class Course:
         self.root, self.lab = root, lab
         self.submitted, self.intake = root / "submitted", workshop(root) / "intake"
         self.ledger = Ledger(workshop(root) / "ledger" / lab)
-        self.source = nbformat.writes(labs.read_lab(labs.SOLUTIONS / lab / f"{lab}.py"))
+        source = labs.read_lab(labs.SOLUTIONS / lab / f"{lab}.py")
+        self.source, self.about = nbformat.writes(source), Lab(lab, source)
         self.config = configuration(root)
-        self.version = hashlib.sha256((self.source + _settings(self.config)).encode()).hexdigest()
+        self.version = hashlib.sha256((self.source + settings(self.config)).encode()).hexdigest()
         self.config.CourseDirectory.assignment_id = lab
         self.config.CourseDirectory.submitted_directory = str(self.intake)
         self.config.Executed.folder = str(self.ledger.folder)
@@ -96,8 +98,23 @@ class Course:
         self._check(self._api.autograde(self.lab, student, force=True, create=True))
 
     def feedback(self, student: str) -> None:
-        """Write the feedback page; raises `RecordError`."""
+        """Write the feedback pages, nbgrader's and ours; raises `RecordError`."""
         self._check(self._api.generate_feedback(self.lab, student, force=True))
+        pages.put_aside(self.root / "feedback" / student / self.lab / f"{self.lab}.html")
+        self.page(student)
+
+    def page(self, student: str) -> Path:
+        """Write our feedback page, from the gradebook or from why the hand-in was set aside."""
+        with self.gradebook() as gradebook:
+            result = self.result(student, gradebook)
+        entry = self.ledger.get(student)
+        folder, submitted = self.root / "feedback" / student / self.lab, self.submitted / student / self.lab
+        return pages.publish(folder, self.about, result, submitted, ours=entry is None or entry.state == "failed")
+
+    def result(self, student: str, gradebook: Gradebook) -> Result:
+        """What became of a hand-in, exercise by exercise."""
+        executed = self.root / "autograded" / student / self.lab / f"{self.lab}.ipynb"
+        return read_result(self.about, student, self.ledger, gradebook, executed)
 
     def gradebook(self) -> Gradebook:
         return Gradebook(f"sqlite:///{self.root / 'gradebook.db'}")
@@ -116,7 +133,7 @@ class Course:
             raise RecordError(lines[-1].strip() if lines else "unknown failure")
 
 
-def _settings(config) -> str:
+def settings(config) -> str:
     """Whatever else decides a mark: nbgrader's settings, the course's helpers, the versions of the libraries."""
     told = {name: section for name, section in config.items() if name != "CourseDirectory"}
     helpers = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "utils").rglob("*.py"))]
