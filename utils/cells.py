@@ -147,10 +147,11 @@ def content(cell: NotebookNode) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------ matching
-def known(cells: Sequence[NotebookNode], originals: Sequence[NotebookNode]) -> dict[int, int]:
+def known(cells: Sequence[NotebookNode], originals: Sequence[NotebookNode], by_place: bool = True) -> dict[int, int]:
     """Which cell of a release each cell of a student is: {index of theirs: index of ours}.
 
-    By nbgrader's id, then the cell's, then by its content, then by the place between two that are known.
+    By nbgrader's id, then the cell's, then by its content, then by the place between two that are known (unless
+    `by_place` is False: a place says nothing of a notebook that may be another lab's).
     """
     found: dict[int, int] = {}
     whose: dict[str, int] = {}
@@ -173,7 +174,7 @@ def known(cells: Sequence[NotebookNode], originals: Sequence[NotebookNode]) -> d
             claims.setdefault(ours, []).append(index)
         for ours, indices in claims.items():
             found[_best(indices, cells, originals[ours])] = ours
-    for ours, original in enumerate(originals):
+    for ours, original in enumerate(originals if by_place else ()):
         if grade_id(original) and ours not in found.values():
             place = {theirs: index for index, theirs in found.items()}
             start = max((place[other] for other in place if other < ours), default=-1)
@@ -187,7 +188,7 @@ def known(cells: Sequence[NotebookNode], originals: Sequence[NotebookNode]) -> d
 def recognised(cells: Sequence[NotebookNode], release: NotebookNode) -> float:
     """The share of a lab's exercise cells that are among some cells."""
     ids = [index for index, cell in enumerate(release.cells) if grade_id(cell)]
-    return len(set(known(cells, release.cells).values()) & set(ids)) / max(1, len(ids))
+    return len(set(known(cells, release.cells, by_place=False).values()) & set(ids)) / max(1, len(ids))
 
 
 def _best(indices: list[int], cells: Sequence[NotebookNode], original: NotebookNode) -> int:
