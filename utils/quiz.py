@@ -21,7 +21,9 @@ COLORS = {  # white on each of them: a contrast of at least 4.5
 # version of it (JupyterLab has): these questions hold no formula.  And explanations are read out to those who listen.
 CHANGES = {
     "typeof MathJax": "typeof NoMathJax",
-    "this.fbDiv.className = 'Feedback';": "this.fbDiv.className = 'Feedback'; this.fbDiv.setAttribute('role', 'status');",
+    "this.fbDiv.className = 'Feedback';": (
+        "this.fbDiv.className = 'Feedback'; this.fbDiv.setAttribute('role', 'status');"
+    ),
 }
 
 
@@ -41,7 +43,7 @@ def show(part: str) -> None:
         display_quiz(known[part]["questions"], shuffle_answers=False, max_width=760, colors=COLORS)
     for output in captured.outputs:
         data = {kind: changed(text) if kind == "application/javascript" else text for kind, text in output.data.items()}
-        data["text/plain"] = f"(quiz interactif, partie {part} : ouvrez ce notebook dans Jupyter et exécutez la cellule)"
+        data["text/plain"] = f"(quiz interactif, partie {part} : ouvrez ce notebook dans Jupyter, exécutez la cellule)"
         display(data, raw=True)
 
 
