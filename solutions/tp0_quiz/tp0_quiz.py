@@ -210,6 +210,7 @@ for part in "ABCD":
     wrong = sum(value != (name in TRUE_ONES) for name, value in values.items() if value is not None)
     for lead in (1, 2, 3, 4):
         with report.test(f"Partie {part}, demi-point n° {lead}", points=0.5):
+            mes_reponses()  # sans aucune réponse, « pas encore traité » ici aussi
             expect(right - wrong >= lead, f"Partie {part} — réponses justes : {right} ; fausses : {wrong} ; laissées à None : {4 - right - wrong}.")
 ### END HIDDEN TESTS
 report.score()
