@@ -24,7 +24,6 @@ from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from grading.demos import left_out
 from grading.intake import HandIn, Unusable, take_in
 from grading.kernels import Engine, Run, cores
 from grading.labs import LabError, labs
@@ -32,6 +31,7 @@ from grading.ledger import Entry
 from grading.nbgrader_config import COURSE, workshop
 from grading.record import Course
 from grading.release import quiet
+from utils.demos import left_out
 from utils.paths import ROOT
 
 

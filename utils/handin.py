@@ -23,6 +23,7 @@ from nbformat import NotebookNode
 
 from utils import releases
 from utils.cells import Unusable, bare, decoded, exercise, grade_id, known, locked, parsed, role, same
+from utils.demos import left_out
 from utils.doctor import Line
 from utils.paths import ROOT, cache_dir
 
@@ -205,7 +206,10 @@ def _number(count: int, noun: str) -> str:
 
 # ---------------------------------------------------------------------------------------------- whether it runs
 def execute(copy: Copy) -> NotebookNode:
-    """The notebook after "Run all" with the small budget, in a new kernel and an empty folder."""
+    """The notebook after "Run all" with the small budget, in a new kernel and an empty folder.
+
+    As under grading, the demonstrations are left out that nothing of the student's depends on: their source is empty.
+    """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -223,6 +227,8 @@ def execute(copy: Copy) -> NotebookNode:
             return self.km
 
     notebook = bare(copy.text, copy.path.name)
+    for index in left_out(notebook, copy.release):
+        notebook.cells[index].source = ""
     env = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -256,7 +262,10 @@ def outcome(copy: Copy, executed: NotebookNode) -> Iterator[Line]:
         more = f"\n       … et {len(stopped) - 5} autres" if len(stopped) > 5 else ""
         yield Line("WARN", f"{_number(len(stopped), 'cellule')} en erreur :{shown}{more}")
     else:
-        yield Line("OK", "toutes les cellules s'exécutent, du début à la fin")
+        both = zip(copy.notebook.cells, executed.cells, strict=True)
+        skipped = sum(cell.source != "" and run.source == "" for cell, run in both)
+        demos = f" (sauf {_number(skipped, 'démonstration')}, dont la note ne dépend pas)" if skipped else ""
+        yield Line("OK", f"toutes les cellules s'exécutent, du début à la fin{demos}")
     points, forgotten = [], []
     for ours, original in enumerate(copy.release.cells):
         if role(original) == "check" and ours in copy.place:

@@ -11,7 +11,6 @@ from IPython.utils.capture import capture_output
 from utils.paths import DATA
 
 QUIZ = DATA / "quiz" / "quiz.json"
-SCRIPT = "application/javascript"
 COLORS = {  # white on each of them: a contrast of at least 4.5
     "--jq-multiple-choice-bg": "#1f5a78",
     "--jq-many-choice-bg": "#7a3e12",

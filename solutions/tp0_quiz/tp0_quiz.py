@@ -134,7 +134,7 @@ show("D")
 # **Remplacez chaque `None` du dictionnaire `reponses` par `True` (l'affirmation est vraie) ou `False` (elle est fausse).** Laissez `None`
 # si vous ne savez pas.
 #
-# Le barème décourage de répondre au hasard. Dans chaque partie, une réponse juste rapporte un demi-point, une fausse en retire un, un
+# Le barème décourage de répondre au hasard. Dans chaque partie, une réponse juste rapporte un demi-point, une fausse en retire autant, un
 # `None` ne change rien ; une partie ne descend jamais sous zéro. La vérification ci-dessous relit la forme de vos réponses ; elles ne
 # sont corrigées qu'une fois le notebook rendu.
 #

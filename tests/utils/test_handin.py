@@ -219,6 +219,16 @@ def test_it_runs_in_a_new_kernel_and_says_what_stops(course, desk, capsys):
     assert not list(desk.glob("*.txt")), "the notebook ran in the student's folder"
 
 
+def test_demonstrations_run_only_if_the_student_uses_them(course, desk, capsys):
+    course.release(TITLED + '\n# %% tags=["demo"]\nshown = 1 / 0\n')
+    notebook = fill(releases.released(LAB))
+    _, printed = handed_in(saved(notebook, desk / f"{LAB}.ipynb"), capsys, run=True)
+    assert "du début à la fin (sauf 1 démonstration, dont la note ne dépend pas)" in printed
+    notebook.cells[-1].source = "shown = 2 / 0"
+    _, printed = handed_in(saved(notebook, desk / f"{LAB}.ipynb"), capsys, run=True)
+    assert "1 cellule en erreur" in printed and "« shown = 2 / 0 »" in printed
+
+
 def test_a_kernel_that_dies_does_not_prevent_the_archive(course, desk, capsys):
     notebook = fill(releases.released(LAB))
     notebook.cells.insert(0, nbformat.v4.new_code_cell("import os\nos._exit(1)"))
