@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from utils.cells import RECOGNISED, Unusable, parsed, recognised, same
+from utils.cells import RECOGNISED, Unusable, grade_id, parsed, recognised, same
 from utils.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -50,10 +50,14 @@ def earlier(lab: str) -> list[NotebookNode]:
 def origin(notebook: NotebookNode, releases: list[NotebookNode]) -> NotebookNode | None:
     """The release that a student's copy was made from: the one it has most in common with (the newest, if several)."""
 
+    def traces(cells: list[NotebookNode]) -> set[str]:
+        """Their texts, and the checksums that nbgrader left of what they were."""
+        checksums = {str(cell.metadata.nbgrader.get("checksum")) for cell in cells if grade_id(cell)}
+        return {cell.source.strip() for cell in cells} | checksums
+
     def in_common(release: NotebookNode) -> float:
-        ours = {cell.source.strip() for cell in release.cells}
-        kept = {cell.source.strip() for cell in notebook.cells} & ours
-        return len(kept) - 0.5 * len(ours)  # a release with cells that the copy lacks is less likely
+        ours = traces(release.cells)
+        return len(traces(notebook.cells) & ours) - 0.5 * len(ours)  # one with cells that the copy lacks is less likely
 
     return max(releases, key=in_common, default=None)
 

@@ -1,6 +1,7 @@
 """A new release in a student's copy: what is the course's changes, what is the student's stays."""
 
 import json
+import sys
 
 import nbformat
 import pytest
@@ -117,6 +118,79 @@ def test_what_the_student_alone_has_changed_stays(course, desk, capsys):
     assert text.source in sources(after)
 
 
+def test_a_changed_text_keeps_its_place_when_cells_are_added_before_it(course, desk, capsys):
+    """Ids count cells: in the new release each names the cell before."""
+    mine = fill(releases.released(LAB))
+    text = next(cell for cell in mine.cells if "Le double" in cell.source)
+    text.source += "\n\nÀ revoir avant l'examen."
+    path = saved(mine, desk / f"{LAB}.ipynb")
+    course.release("# %% [markdown]\n# Un avis\n\n" + NEW)
+    after, printed = brought(path, capsys)
+    assert sources(after)[0] == "Un avis" and "[WARN]" not in printed
+    place = sources(after).index(text.source)
+    assert after.cells[place + 1].metadata.nbgrader.grade_id == "ex1_double-solution"
+    assert sum("Le double" in source for source in sources(after)) == 1
+    again, printed = brought(path, capsys)
+    assert "déjà à jour" in printed and len({cell.id for cell in again.cells}) == len(again.cells)
+
+
+def test_what_the_student_has_deleted_comes_back_only_if_it_is_marked_or_new(course, desk, capsys):
+    mine = fill(releases.released(LAB))
+    mine.cells = [cell for cell in mine.cells if "Le double" not in cell.source and cell.source[:6] != "import"]
+    mine.cells.remove(by_id(mine)["ex1_double-check"])
+    path = saved(mine, desk / f"{LAB}.ipynb")
+    course.release(NEW)
+    after, printed = brought(path, capsys)
+    assert "double(4)" in by_id(after)["ex1_double-check"].source
+    assert not any("### Exercice 1" in source for source in sources(after))
+    assert "cellules ajoutées" in printed and "Exercice 1 — Le double (vérification)" in printed
+
+
+def test_the_start_of_a_filled_cell_is_shown_when_it_changes(course, desk, capsys):
+    path = saved(fill(releases.released(LAB)), desk / f"{LAB}.ipynb")
+    course.release(TITLED.replace("def double(x):", "def double(x: float):"))
+    after, printed = brought(path, capsys)
+    assert by_id(after)["ex1_double-solution"].source == ANSWERS["ex1_double-solution"]
+    assert "là où votre réponse est gardée : 1" in printed and "+def double(x: float):" in printed
+
+
+def test_without_the_earlier_releases_nothing_of_the_student_is_lost(tmp_path, desk, capsys, monkeypatch):
+    course = ToyCourse(tmp_path / "cours", monkeypatch, with_git=False)
+    mine = releases.released(LAB)
+    fill(mine, {"ex3_words-answer": "Parce que."})
+    next(cell for cell in mine.cells if "Exercice 2 — Du bruit" in cell.source).source += "\nMa note."
+    path = saved(mine, desk / f"{LAB}.ipynb")
+    course.release(NEW.replace("def double(x):", "def double(x: float):"))
+    after, printed = brought(path, capsys)
+    cells = by_id(after)
+    assert cells["ex1_double-solution"].source.startswith("def double(x: float):")  # its checksum says: not touched
+    assert "double(4)" in cells["ex1_double-check"].source and cells["ex3_words-answer"].source == "Parce que."
+    [kept] = [cell for cell in after.cells if cell.cell_type == "raw"]
+    assert "Ma note." in kept.source and any("Beaucoup de bruit" in source for source in sources(after))
+
+
+def test_on_colab_the_new_copy_stands_beside_the_open_one(course, desk, capsys, monkeypatch):
+    path = saved(fill(releases.released(LAB)), desk / f"{LAB}.ipynb")
+    before = path.read_bytes()
+    course.release(NEW)
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    assert update.update(path) and path.read_bytes() == before
+    [beside] = [p for p in desk.iterdir() if p != path]
+    assert beside.name in capsys.readouterr().out and beside.name.startswith(f"{LAB}.a-jour-")
+    cells = by_id(nbformat.read(beside, as_version=4))
+    assert "double(4)" in cells["ex1_double-check"].source and cells["ex3_words-answer"].source == "Parce que."
+
+
+def test_outputs_that_jupyter_would_refuse_do_not_stop_it(course, desk, capsys):
+    mine = fill(releases.released(LAB))
+    by_id(mine)["ex1_double-solution"].outputs = [{"output_type": "stream", "surprise": 1}]
+    path = saved(mine, desk / f"{LAB}.ipynb")
+    course.release(NEW)
+    after, _ = brought(path, capsys)
+    nbformat.validate(after)
+    assert by_id(after)["ex1_double-solution"].source == ANSWERS["ex1_double-solution"]
+
+
 def test_cells_that_the_release_has_no_more(course, desk, capsys):
     mine = fill(releases.released(LAB))
     path = saved(mine, desk / f"{LAB}.ipynb")
@@ -197,6 +271,28 @@ def test_work_is_back_when_the_course_cannot_be_merged(course, clone, capsys, mo
     assert update.main(["--pull"]) == 1
     assert "git merge a échoué" in capsys.readouterr().out and path.read_bytes() == work
     assert [p.read_bytes() for p in path.parent.glob("*.avant-*.ipynb")] == [work]
+
+
+def test_commits_of_the_student_s_own_are_left_alone(course, clone, capsys, monkeypatch):
+    path = saved(fill(releases.released(LAB)), releases.path_of(LAB))
+    git(clone, "commit", "-q", "-a", "-m", "Mes réponses")
+    work = path.read_bytes()
+    released_upstream(course, NEW, monkeypatch)
+    assert update.main(["--pull"]) == 1
+    assert "des commits que le cours n'a pas" in capsys.readouterr().out and path.read_bytes() == work
+
+
+def test_a_shallow_clone_fetches_the_earlier_releases(course, desk, tmp_path, capsys, monkeypatch):
+    mine = fill(releases.released(LAB))
+    text = next(cell for cell in mine.cells if "Le double" in cell.source)
+    text.source += "\n\nÀ revoir."
+    path = saved(mine, desk / f"{LAB}.ipynb")
+    course.release(NEW)
+    git(tmp_path, "clone", "-q", "--depth", "1", course.root.as_uri(), str(tmp_path / "court"))
+    monkeypatch.setattr(releases, "ROOT", tmp_path / "court")
+    monkeypatch.setattr(releases, "NOTEBOOKS", tmp_path / "court" / "notebooks")
+    after, printed = brought(path, capsys)
+    assert text.source in sources(after) and "[WARN]" not in printed
 
 
 def test_a_course_that_follows_nothing_says_so(course, capsys):

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import nbformat
+from nbgrader.utils import compute_checksum
 
 from grading.answers import untouched
 from grading.labs import HIDDEN_MARKS, read_lab
@@ -44,6 +45,8 @@ def student_version(source: str, lab: str, folder: Path) -> nbformat.NotebookNod
             cell.source = "*Votre réponse ici.*"
         before, begin, rest = cell.source.partition(HIDDEN_MARKS[0] + "\n")
         cell.source = before + rest.partition(HIDDEN_MARKS[1] + "\n")[2] if begin else cell.source
+        if "nbgrader" in cell.metadata:
+            cell.metadata.nbgrader.checksum = compute_checksum(cell)
     return notebook
 
 
