@@ -183,7 +183,7 @@ def _untouched(copy: Copy) -> Iterator[Line]:
     elif todo:
         yield Line("WARN", f"pas encore traité ({len(todo)} sur {total}) : {_titles(copy, todo)}")
     else:
-        yield Line("OK", f"les {total} exercices sont traités")
+        yield Line("OK", f"les {total} exercices sont traités" if total > 1 else "l'exercice est traité")
 
 
 def title(release: NotebookNode, index: int) -> str:
