@@ -20,7 +20,7 @@ $(shell { [ "$$(cat $(CORE) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c ''; } 2>/d
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lab test test-slow release grade report import-moodle moodle bench-grade demo formgrader screenshot pins clean
+.PHONY: help setup lab update handin test test-slow release grade report import-moodle moodle bench-grade demo formgrader screenshot pins clean
 
 help:  ## cette liste
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
@@ -29,6 +29,13 @@ lab: setup  ## installe tout au besoin, puis ouvre JupyterLab sur notebooks/
 	@echo "==> JupyterLab : ouvrez l'adresse affichée ci-dessous (Ctrl+C pour arrêter)"
 	@mkdir -p notebooks
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --no-browser --log-level=WARN --ServerApp.root_dir=notebooks $(ALLOW_ROOT) $(LAB_ARGS)
+
+update: $(CORE)  ## la nouvelle version du cours, dans vos notebooks aussi : vos réponses restent (NOTEBOOK=copie.ipynb)
+	@$(PY) -m utils.update --pull $(if $(NOTEBOOK),"$(NOTEBOOK)")
+	@$(MAKE) --no-print-directory setup
+
+handin: $(CORE)  ## NOTEBOOK=tp1_mlm.ipynb : vérifie un notebook et prépare l'archive à rendre
+	@$(PY) -m utils.handin "$(NOTEBOOK)"
 
 setup: $(CORE)  ## environnement, modèles, données, diagnostic ; sans ouvrir JupyterLab
 	@echo "==> Modèles et données"
