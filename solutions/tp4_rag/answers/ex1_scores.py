@@ -34,7 +34,7 @@ def f1(prediction, answers):
         scores.append(2 * common / total if total else 0.0)
     return max(scores)
 
-# %% [wrong] points=0 message="Comparez answer_words" compares the raw text
+# %% [wrong] points=1 message="Comparez answer_words" compares the raw text
 def exact_match(prediction, answers):
     return float(prediction in answers)
 
@@ -63,7 +63,7 @@ def f1(prediction, answers):
     values = [2 * (Counter(p) & Counter(answer_words(a))).total() / max(1, len(p) + len(answer_words(a))) for a in answers]
     return sum(values) / len(values)
 
-# %% [wrong] points=0 message="ZeroDivisionError" no case for no common word
+# %% [wrong] points=0.5 message="ZeroDivisionError" no case for no common word
 def exact_match(prediction, answers):
     return float(any(answer_words(prediction) == answer_words(a) for a in answers))
 

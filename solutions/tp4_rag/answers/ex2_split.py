@@ -37,19 +37,24 @@ def split_text(text, size, overlap):
 def split_text(text, size, overlap):
     return [(i, min(i + size, len(text))) for i in range(0, len(text), size)]
 
-# %% [wrong] points=0 message="tombe dans un mot" starts anywhere after an overlap
+# %% [wrong] points=0.75 message="tombe dans un mot" starts anywhere after an overlap
 def split_text(text, size, overlap):
     spans, start = [], 0
-    while True:
+    while text:
         end = min(start + size, len(text))
-        while end < len(text) and not text[end].isspace():
+        while end > start and end < len(text) and not (text[end].isspace() or text[end - 1].isspace()):
             end -= 1
+        if end == start:
+            end = start + size
+            while end < len(text) and not text[end].isspace():
+                end += 1
         spans.append((start, end))
         if end == len(text):
-            return spans
-        start = end - overlap // 2 - 1
+            break
+        start = max(end - overlap, start + 1)
+    return spans
 
-# %% [wrong] points=1.25 message="ne partagent que" forgets the overlap
+# %% [wrong] points=1.75 message="ne partagent que" forgets the overlap
 def split_text(text, size, overlap):
     spans, start = [], 0
     while start < len(text):
@@ -69,7 +74,7 @@ def split_text(text, size, overlap):
     spans, start = [], 0
     while start + size < len(text):
         end = start + size
-        while not text[end].isspace() and not text[end - 1].isspace():
+        while end > start + 1 and not text[end].isspace() and not text[end - 1].isspace():
             end -= 1
         spans.append((start, end))
         start = end
