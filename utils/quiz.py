@@ -40,11 +40,16 @@ def show(part: str) -> None:
     if part not in known:
         raise ValueError(f"Partie {part!r} ; attendu : l'une de {', '.join(known)}.")
     with capture_output(stdout=False, stderr=False) as captured:
-        display_quiz(known[part]["questions"], shuffle_answers=False, max_width=760, colors=COLORS)
+        display_quiz(_numbered(known[part]["questions"]), shuffle_answers=True, max_width=760, colors=COLORS)
     for output in captured.outputs:
         data = {kind: changed(text) if kind == "application/javascript" else text for kind, text in output.data.items()}
         data["text/plain"] = f"(quiz interactif, partie {part} : ouvrez ce notebook dans Jupyter, exécutez la cellule)"
         display(data, raw=True)
+
+
+def _numbered(questions: list[dict]) -> list[dict]:
+    """With its name before each question: the marked statements refer to it."""
+    return [{**question, "question": f"{question['name']}. {question['question']}"} for question in questions]
 
 
 def changed(script: str) -> str:
