@@ -31,7 +31,7 @@ def bm25_scores(query, documents, k1=1.5, b=0.75):
             scores[i] += math.log(1 + (N - n + 0.5) / (n + 0.5)) * f * (k1 + 1) / (f + k1 * (1 - b + b * len(document) / mean))
     return scores
 
-# %% [wrong] points=0 message="bm25_scores\(\['chat'\]" b and 1 - b exchanged
+# %% [wrong] points=0 message="bm25_scores\(\['noir', 'chien'\]" b and 1 - b exchanged
 def bm25_scores(query, documents, k1=1.5, b=0.75):
     N, mean = len(documents), sum(map(len, documents)) / len(documents)
     scores = np.zeros(N)
@@ -51,7 +51,7 @@ def bm25_scores(query, documents, k1=1.5, b=0.75):
             scores[i] += math.log(1 + (N - n + 0.5) / (n + 0.5)) * f / (f + k1 * (1 - b + b * len(document) / mean))
     return scores
 
-# %% [wrong] points=1 message="k1=0.9, b=0.4" ignores its parameters
+# %% [wrong] points=1.75 message="k1=0.9, b=0.4" ignores its parameters
 def bm25_scores(query, documents, k1=1.5, b=0.75):
     N, mean = len(documents), sum(map(len, documents)) / len(documents)
     scores = np.zeros(N)
