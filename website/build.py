@@ -66,6 +66,7 @@ def finished(page: str) -> str:
     """A page in French throughout, whose scrolling boxes the keyboard reaches."""
     for english, french in FRENCH.items():
         page = page.replace(english, french)
+    page = page.replace('class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"')
     page = page.replace("<pre>", '<pre tabindex="0">')
     return re.sub(r'<div class="table-wrapper([^"]*)">', r'<div class="table-wrapper\1" tabindex="0">', page)
 
