@@ -112,8 +112,8 @@ def execute(source: str, namespace: dict, name: str) -> tuple[object, str]:
     return value, printed.getvalue()
 
 
-def run(lab: str) -> Iterator[Outcome]:
-    """Every answer of a lab, one outcome each, in the order of the exercises."""
+def run(lab: str, only: str = "") -> Iterator[Outcome]:
+    """Every answer of a lab (or of its exercises whose name starts with `only`), one outcome each, in order."""
     os.environ["COURSE_BUDGET"], os.environ["MPLBACKEND"] = "small", "Agg"
     os.environ["NBGRADER_EXECUTION"] = "autograde"
     cells = read_lab(SOLUTIONS / lab / f"{lab}.py").cells
@@ -128,7 +128,7 @@ def run(lab: str) -> Iterator[Outcome]:
             reference = cell.source
         if _role(cell) == "check":
             exercise = cell.metadata.nbgrader.grade_id.removesuffix("-check")
-            for answer in _all_answers(lab, exercise, reference):
+            for answer in _all_answers(lab, exercise, reference) if exercise.startswith(only) else ():
                 yield _outcome(exercise, answer, source, float(cell.metadata.nbgrader.points), dict(namespace))
         execute(source, namespace, name)
 
@@ -165,9 +165,10 @@ def _role(cell) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.answers", description=__doc__.splitlines()[0])
     parser.add_argument("labs", nargs="*", help="all by default")
-    failures = 0
-    for lab in parser.parse_args(arguments).labs or labs():
-        for outcome in run(lab):
+    parser.add_argument("--only", default="", metavar="ex3", help="the exercises whose name starts so")
+    options, failures = parser.parse_args(arguments), 0
+    for lab in options.labs or labs():
+        for outcome in run(lab, options.only):
             mark = "[FAIL]" if outcome.problem else "[OK]"
             points = f"{outcome.points:5g}/{outcome.expected:<5g}{outcome.seconds:6.1f} s"
             answer = f"{outcome.answer.kind:9s} {points}  {outcome.answer.description}"

@@ -41,7 +41,6 @@ class Report:
     def __init__(self, title: str, points: float):
         self.title, self.points = title, points
         self.results: list[_Result] = []
-        self.attempted = True
 
     @contextlib.contextmanager
     def test(self, title: str, points: float) -> Iterator[None]:
@@ -52,11 +51,13 @@ class Report:
         except Mismatch as error:
             message = str(error)
         except (Exception, SystemExit) as error:
-            if _untouched(error):
-                self.attempted, message = False, UNTOUCHED
-            else:
-                message = _explain(error)
+            message = UNTOUCHED if _untouched(error) else _explain(error)
         self.results.append(_Result(title, points, message))
+
+    @property
+    def attempted(self) -> bool:
+        """False when every test met an untouched stub; one function of several may be there before the others."""
+        return any(result.message != UNTOUCHED for result in self.results)
 
     @property
     def earned(self) -> float:
@@ -67,13 +68,16 @@ class Report:
     def score(self) -> float:
         """Print the outcome of every test; return the points earned (0.0 when not attempted)."""
         if not self.attempted:
-            print(f"⏳ {self.title} : pas encore traité ({_number(self.points)} à gagner).")
-            print("   Si vous avez écrit du code : retirez la ligne « raise NotImplementedError ».")
+            plural = "s" if self.points >= 2 else ""
+            print(f"⏳ {self.title} : pas encore traité ({_number(self.points)} point{plural} à gagner).")
+            print("   Si vous avez écrit du code : retirez la ligne « raise NotImplementedError », exécutez la cellule")
+            print("   au-dessus, sans erreur, puis celle-ci.")
             return 0.0
         print(self.title)
         told: set[str] = set()
         for result in self.results:
-            mark, points = ("❌", 0) if result.message else ("✅", result.points)
+            mark = "✅" if not result.message else "⏳" if result.message == UNTOUCHED else "❌"
+            points = 0 if result.message else result.points
             print(f"  {mark} {_number(points)}/{_number(result.points)}  {result.title}")
             again = result.message and result.message in told
             message = "(même message que ci-dessus)" if again else result.message

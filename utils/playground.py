@@ -88,13 +88,13 @@ class Playground:
         figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.32 * len(self.found)), constrained_layout=True)
         labels = [token.replace(" ", "·").replace("\n", "⏎") for token, _ in self.found]
         bars = axes.barh(range(len(labels)), [100 * p for _, p in self.found], color="C0")
-        axes.bar_label(bars, fmt="%.1f %%", padding=3)
+        axes.bar_label(bars, fmt=_percent, padding=3)
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.margins(x=0.15)
         axes.grid(False)
         shown = self.prompt if len(self.prompt) < 70 else "…" + self.prompt[-69:]
-        axes.set(title=shown, xlabel=f"probabilité (%) ; {100 * sum(p for _, p in self.found):.1f} % couverts")
+        axes.set(title=shown, xlabel=f"probabilité (%) ; {_percent(100 * sum(p for _, p in self.found))} couverts")
         plt.close(figure)
         if self._handle is None:
             self._handle = display(figure, display_id=True)
@@ -108,3 +108,8 @@ class Playground:
             button.on_click(lambda _, token=token: self.append(token))
             buttons.append(button)
         self._buttons.children = buttons
+
+
+def _percent(value: float) -> str:
+    """French figures: `20,5 %`."""
+    return f"{value:.1f}\u00a0%".replace(".", ",")

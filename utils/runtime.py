@@ -2,6 +2,7 @@
 
 import os
 import random
+import warnings
 
 # The embedded profile never talks to the hub; without this each look-up waits for a time-out.
 if os.environ.get("COURSE_MODELS", "embedded") == "embedded":
@@ -38,9 +39,8 @@ def cores() -> int:
 
 
 def device() -> torch.device:
-    """The GPU if there is one and `COURSE_DEVICE` does not say otherwise, else the CPU."""
-    wanted = os.environ.get("COURSE_DEVICE")
-    return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """The CPU, for which the labs are written and measured, unless `COURSE_DEVICE` says otherwise."""
+    return torch.device(os.environ.get("COURSE_DEVICE") or "cpu")
 
 
 def is_grading() -> bool:
@@ -58,6 +58,7 @@ def _quiet() -> None:
     import datasets
     import transformers
 
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()

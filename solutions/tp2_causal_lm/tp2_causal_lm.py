@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h 15 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
+# | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | 4 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp2_causal_lm.ipynb`) et déposez-le à l'endroit indiqué par
 # votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,
@@ -36,7 +36,9 @@
 #
 # **À propos du contenu.** La dernière partie mesure des stéréotypes (de genre, d'âge, d'origine…). Les phrases ont été écrites pour
 # ce cours : aucune injure, mais des généralisations que personne ici ne reprend à son compte. Elles servent de **données de
-# mesure**, comme un thermomètre qu'on plonge dans l'eau.
+# mesure**, comme un thermomètre qu'on plonge dans l'eau. Un exemple : « Ma mère prépare le dîner tous les soirs » et « Mon père prépare le dîner tous
+# les soirs ». Deux genres seulement y figurent, parce que l'accord du français en a deux. Si vous préférez ne pas lire ces paires, sautez la section « D'autres
+# biais » : aucun exercice n'en dépend.
 
 # %%
 # Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
@@ -96,7 +98,7 @@ print(tokenizer.convert_ids_to_tokens(tokenizer("Le marché s'installe avant l'a
 
 # %% [markdown]
 # Un modèle de cette famille attend parfois un token de début (`<bos>` pour Gemma), que le tokenizer ajoute de lui-même devant une
-# requête. Quand nous découperons un texte nous-mêmes, c'est à nous de le remettre : `PREFIX` le contient (ou rien, si ce modèle
+# requête. Quand nous découperons un texte nous-mêmes, ce sera à nous de le remettre : `PREFIX` le contient (ou rien, si ce modèle
 # n'en veut pas).
 
 # %%
@@ -115,7 +117,7 @@ print(f"préfixe : {tokenizer.convert_ids_to_tokens(PREFIX.tolist())} ; récit :
 # *Difficulté ●○○ · environ 5 minutes · 1 point*
 #
 # **Écrivez `make_blocks(token_ids, k)` : les blocs successifs de `k` tokens, sans recouvrement ; le reste, trop court, est laissé de
-# côté.**
+# côté.** Un texte de moins de `k` tokens donne zéro bloc : un tenseur de forme (0, k).
 #
 # <details><summary>💡 Un indice</summary>
 #
@@ -125,7 +127,7 @@ print(f"préfixe : {tokenizer.convert_ids_to_tokens(PREFIX.tolist())} ; récit :
 # <details><summary>🛟 « J'ai ce message… »</summary>
 #
 # - *`shape '[-1, 32]' is invalid for input of size…`* : enlevez d'abord le reste ;
-# - *une liste de tenseurs* : la fonction doit renvoyer **un** tenseur à deux dimensions (voir `torch.stack`).
+# - *une liste de tenseurs* : la fonction doit renvoyer **un** tenseur à deux dimensions (`view` ou `reshape` le font d'un coup).
 # </details>
 
 # %% exercise="ex1_blocks" role="solution"
@@ -139,12 +141,13 @@ def make_blocks(token_ids, k):
 # %% exercise="ex1_blocks" role="check" points=1
 report = Report("Exercice 1 — Blocs", points=1)
 with report.test("Des blocs dans l'ordre, sans le reste", points=0.5):
-    blocks = make_blocks(torch.arange(10), 3)
-    expect_shape(blocks, (3, 3), "make_blocks(arange(10), 3)")
-    expect_equal(blocks, torch.arange(9).view(3, 3), "make_blocks(arange(10), 3)", "Le token 9 ne remplit pas un bloc : il est laissé de côté.")
+    blocks = make_blocks(torch.arange(11), 4)
+    expect_shape(blocks, (2, 4), "make_blocks(arange(11), 4)")
+    expect_equal(blocks, torch.arange(8).view(2, 4), "make_blocks(arange(11), 4)", "Les tokens 8 à 10 ne remplissent pas un bloc : ils sont laissés de côté.")
+    expect_equal(make_blocks(torch.arange(12), 4), torch.arange(12).view(3, 4), "make_blocks(arange(12), 4)", "Ici tout tombe juste : rien n'est laissé de côté.")
 ### BEGIN HIDDEN TESTS
-with report.test("Le compte juste, et un texte trop court", points=0.5):
-    expect_equal(make_blocks(torch.arange(12), 4), torch.arange(12).view(3, 4), "make_blocks(arange(12), 4)")
+with report.test("D'autres longueurs, et un texte trop court", points=0.5):
+    expect_equal(make_blocks(torch.arange(100, 116), 5), torch.arange(100, 115).view(3, 5), "make_blocks(arange(100, 116), 5)")
     expect_shape(make_blocks(torch.arange(3), 5), (0, 5), "make_blocks(arange(3), 5)")
 ### END HIDDEN TESTS
 report.score()
@@ -158,7 +161,7 @@ report.score()
 # $$\mathcal{L} = -\frac{1}{B\,(k-1)} \sum_{b=1}^{B} \sum_{t=1}^{k-1} \log p(x_{b,t+1} \mid x_{b,1} \dots x_{b,t})$$
 #
 # **Écrivez `causal_loss(logits, input_ids)` : le coût moyen en nats, sans `cross_entropy` ni `nll_loss`.** Il doit coïncider avec
-# celui que le modèle calcule lui-même.
+# celui que le modèle calcule lui-même. (Le *nat* est l'unité du logarithme népérien, comme le bit celle du logarithme en base 2.)
 #
 # <details><summary>💡 Un indice</summary>
 #
@@ -175,7 +178,7 @@ report.score()
 
 # %% exercise="ex2_loss" role="solution"
 def causal_loss(logits, input_ids):
-    """logits : (lot, longueur, V) ; input_ids : (lot, longueur). Renvoie un tenseur scalaire, en nats."""
+    """logits : (lot, longueur, V) ; input_ids : (lot, longueur). Renvoie un tenseur scalaire, en nats, qui garde le gradient."""
     ### BEGIN SOLUTION
     log_probabilities = logits[:, :-1].log_softmax(dim=-1)
     targets = input_ids[:, 1:].unsqueeze(-1)
@@ -201,9 +204,12 @@ report = Report("Exercice 2 — Coût causal", points=2)
 with report.test("Le même coût que PyTorch, sur cinq problèmes au hasard", points=1):
     for seed in range(5):
         logits, ids, expected = random_logits(seed)
+        loss = loss_by_hand(logits, ids)
+        expect_type(loss, torch.Tensor, "causal_loss")
         unshifted = F.cross_entropy(logits.reshape(-1, 40), ids.reshape(-1)).item()
-        expect_close(loss_by_hand(logits, ids), expected, 1e-5, "causal_loss",
-                     f"{unshifted:.4f} serait le coût sans décalage : le logit de la position t prédit le token t + 1.")
+        forgotten = abs(float(plain(loss.mean())) - unshifted) < 1e-3
+        expect_close(loss, expected, 1e-5, "causal_loss", "C'est le coût sans décalage : le logit de la position t prédit le token t + 1." if forgotten
+                     else "Vérifiez le signe, la moyenne (sur lot × (longueur − 1) termes) et la dimension du log_softmax (la dernière).")
 with report.test("Le même coût que le modèle lui-même, sur le récit", points=0.5):
     two_blocks = torch.stack([torch.cat([PREFIX, story_ids[i : i + 24]]) for i in (0, 24)])
     with torch.no_grad():
@@ -222,8 +228,9 @@ report.score()
 # %% [markdown]
 # ### Le début d'un bloc est plus difficile
 #
-# Au début de chaque bloc, le modèle n'a presque rien lu : il a perdu le contexte qui précède la coupure. Regardons le coût en
-# fonction de la position dans le bloc.
+# Au début de chaque bloc, le modèle n'a presque rien lu : il a perdu le contexte qui précède la coupure. Regardons le coût moyen en
+# fonction de la position dans le bloc (pour avoir plus de blocs, on en prend ici un tous les 16 tokens, qui se recouvrent). Que lisez-vous
+# sur les premières positions ?
 
 # %%
 @torch.inference_mode()
@@ -246,14 +253,14 @@ plt.show()
 # ### Exercice 3 — La perplexité par fenêtre glissante
 # *Difficulté ●●● · environ 25 minutes · 3 points*
 #
-# Pour mesurer honnêtement un texte plus long que la fenêtre, on fait **glisser** une fenêtre de $k$ tokens de $s$ en $s$ (le *stride*) :
+# Pour mesurer honnêtement un texte plus long que la fenêtre, on fait **glisser** une fenêtre de $k$ tokens par pas de $s$ tokens (le *stride*) :
 #
 # | fenêtre | tokens lus | tokens comptés |
 # |---|---|---|
 # | 1 | 0 … k − 1 | 1 … k − 1 (le token 0 n'a pas de contexte) |
 # | 2 | s … s + k − 1 | k … s + k − 1 |
 # | 3 | 2s … 2s + k − 1 | s + k … 2s + k − 1 |
-# | … | la dernière fenêtre s'arrête à la fin du texte | ceux qui restent |
+# | la dernière | de m × s à n − 1 : elle commence à un multiple de s, et peut être plus courte que k | ceux qui restent |
 #
 # **Écrivez `sliding_perplexity(token_nll, token_ids, k, stride)` : l'exponentielle du coût moyen, chaque token (sauf le premier)
 # étant compté une seule fois, dans la première fenêtre qui le contient.** La fonction `token_nll(window)` donne le coût de chaque token
@@ -269,7 +276,7 @@ plt.show()
 #
 # - *un token compté deux fois* : la dernière fenêtre recouvre la précédente, il ne faut en garder que la fin ;
 # - *des tokens oubliés à la fin* : la dernière fenêtre peut être plus courte que `k` ;
-# - *une liste vide dans `costs[-0:]`* : en Python, `x[-0:]` est `x` tout entier.
+# - *tous les coûts au lieu d'aucun avec `costs[-0:]`* : en Python, `x[-0:]` est `x` tout entier.
 # </details>
 
 # %% exercise="ex3_sliding" role="solution"
@@ -295,6 +302,7 @@ class KnownCosts:
         self.windows = []
 
     def __call__(self, window):
+        expect(type(window) is torch.Tensor and window.dim() == 1, f"token_nll a reçu une fenêtre de forme {tuple(getattr(window, 'shape', ()))} ; attendu : (longueur,).")
         values = plain(window, "la fenêtre").tolist()
         self.windows.append(values)
         return torch.tensor([self.cost(values[i], i) for i in range(1, len(values))])
@@ -317,11 +325,13 @@ def check_sliding(n, k, stride):
     name = f"la perplexité de {n} tokens (k = {k}, stride = {stride})"
     read = {t for window in known.windows for t in window}
     expect(all(len(window) <= k for window in known.windows), f"Une fenêtre de {max(map(len, known.windows), default=0)} tokens a été lue ; k = {k}.")
-    expect(len(read) == n, f"{n - len(read)} tokens n'ont été lus par aucune fenêtre (k = {k}, stride = {stride}) : la dernière fenêtre peut être plus courte.")
-    expect_type(got, float, name)
+    expect(len(read) == n, f"Des tokens n'ont été lus par aucune fenêtre ({n - len(read)} sur {n}, k = {k}, stride = {stride}) : la dernière fenêtre peut être plus courte.")
+    starts = [window[0] for window in known.windows]
+    expect(all(start % stride == 0 for start in starts), f"Vos fenêtres commencent à {starts} ; attendu : des multiples du stride, {stride}.")
     doubled = sum(len(w) - 1 for w in known.windows) > n - 1
     expect_close(got, expected_perplexity(n, k, stride), 1e-4, name,
-                 "Chaque token ne compte qu'une fois, dans la première fenêtre qui le contient ; la moyenne est prise sur les tokens, pas sur les fenêtres." if doubled else "")
+                 "Chaque token ne compte qu'une fois, dans la première fenêtre qui le contient ; la moyenne est prise sur les tokens, pas sur les fenêtres." if doubled
+                 else "Attendu : l'exponentielle de la somme des coûts divisée par n − 1 (le premier token n'en a pas).")
 
 report = Report("Exercice 3 — Fenêtre glissante", points=3)
 with report.test("Un texte qui tient dans une fenêtre", points=0.5):
@@ -346,7 +356,7 @@ report.score()
 
 # %% [markdown]
 # Plus le *stride* est petit, plus chaque token a de contexte, donc plus la perplexité baisse ; mais plus il y a de fenêtres à
-# calculer. C'est pourquoi deux perplexités ne se comparent qu'à fenêtre et *stride* égaux.
+# calculer. C'est pourquoi deux perplexités ne se comparent qu'à fenêtre, *stride* et tokenizer égaux.
 
 # %% tags=["demo"]
 with attempt("Exercice 3"):
@@ -416,14 +426,15 @@ def library_distribution(prompt):
 def check_distribution(prompt, k):
     expected = library_distribution(prompt).topk(k)
     result = next_token_distribution(model, tokenizer, prompt, k)
-    expect_type(result, tuple, "next_token_distribution")
+    expect_type(result, (tuple, list), "next_token_distribution")
     expect(len(result) == 3, f"next_token_distribution renvoie {len(result)} valeurs ; attendu : 3 (tokens, probabilities, covered).")
     tokens, probabilities, covered = result
     expect_type(tokens, list, "tokens")
     expect(len(tokens) == k, f"{len(tokens)} tokens ; attendu : k = {k}.")
-    expect_close(probabilities, expected.values, 1e-4, "probabilities", "Le softmax se prend sur tout le vocabulaire, à la dernière position ; topk vient après.")
+    expect_close(probabilities, expected.values, 1e-4, "probabilities",
+                 "Le softmax se prend sur tout le vocabulaire, à la dernière position ; topk vient après. Gardez le token de début que met le tokenizer.")
     expect_equal(tokens, [tokenizer.decode([i]) for i in expected.indices.tolist()], "tokens", "tokenizer.decode([i]) rend le texte d'un token.")
-    expect_close(covered, expected.values.sum(), 1e-4, "covered")
+    expect_close(covered, expected.values.sum(), 1e-4, "covered", "La somme des k probabilités, entre 0 et 1.")
 
 report = Report("Exercice 4 — Distribution du prochain token", points=2)
 with report.test("La couleur préférée", points=1):
@@ -446,10 +457,10 @@ with attempt("Exercice 4"):
 
 # %% [markdown]
 # À vous de jouer : changez la requête, la température, le nombre de candidats ; cliquez sur un candidat pour l'ajouter. (Sans
-# *widgets*, la figure reste seule.)
+# *widgets*, seule la figure s'affiche.)
 
 # %% tags=["demo"]
-models = {"Gemma 3 270M": (model, tokenizer), "SmolLM2 135M (anglais)": load_instruct}
+models = {"le modèle du TP": (model, tokenizer), "SmolLM2 135M (anglais)": load_instruct}
 Playground(models, "Quelle est ta couleur préférée ? Ma couleur préférée est le").show()
 
 # %% [markdown]
@@ -497,8 +508,10 @@ def check_greedy(prompt, n):
     with torch.no_grad():
         logits = model(torch.tensor(plain(result))).logits[0, length - 1 : -1]
     chosen = logits.gather(-1, torch.tensor(plain(result))[0, length:, None])[:, 0]
-    gap = (logits.max(-1).values - chosen).max().item()
-    expect(gap < 1e-3, f"Un token choisi a un logit inférieur de {gap:.3g} au meilleur ; attendu : le meilleur à chaque pas, d'après la suite allongée.")
+    gaps = logits.max(-1).values - chosen
+    if n and (wrong := next((i for i in range(n) if gaps[i] >= 1e-3), None)) is not None:
+        got, best = tokenizer.decode([plain(result)[0, length + wrong]]), tokenizer.decode([logits[wrong].argmax().item()])
+        expect(False, f"Pas {wrong + 1} : token choisi {got!r}, dont le logit est inférieur de {gaps[wrong]:.3g} à celui de {best!r}. Attendu : le meilleur à chaque pas, d'après la suite allongée.")
 
 report = Report("Exercice 5 — Décodage glouton", points=1)
 with report.test("Six tokens après « Il était une fois »", points=0.5):
@@ -519,12 +532,14 @@ report.score()
 #
 # - `apply_temperature(logits, temperature)` divise les logits par la température : au-dessous de 1 la distribution se resserre, au-dessus
 #   elle s'aplatit ;
-# - `keep_top_k(logits, k)` garde les `k` plus grands logits et met les autres à $-\infty$ ;
-# - `sample(logits, n, generator)` tire `n` tokens, avec remise, selon le softmax des logits.
+# - `keep_top_k(logits, k)` garde les `k` plus grands logits et met les autres à $-\infty$ (si `k` dépasse V, tout est gardé) ;
+# - `sample(logits, n, generator)` tire `n` tokens, avec remise, selon le softmax des logits, à l'aide de `generator`.
+#
+# Aucune ne doit modifier le vecteur qu'elle reçoit.
 #
 # <details><summary>💡 Un indice</summary>
 #
-# `logits.topk(k).values[-1]` est le seuil ; `torch.where(condition, logits, -torch.inf)`. Pour le tirage :
+# `logits.topk(min(k, len(logits))).values[-1]` est le seuil ; `torch.where(condition, logits, -torch.inf)`. Pour le tirage :
 # `torch.multinomial(probabilities, n, replacement=True, generator=generator)`.
 # </details>
 #
@@ -572,41 +587,46 @@ def same_distribution(got, expected, name, hint=""):
     expect_close(got, expected, 1e-6, f"{name} : les probabilités", hint)
 
 def untouched(function, logits, *arguments):
-    """Le résultat de votre fonction, après avoir vérifié qu'elle n'a pas modifié les logits d'origine."""
-    before = logits.clone()
-    result = function(logits, *arguments)
-    expect(torch.equal(logits, before), "Les logits d'origine ont été modifiés : travaillez sur une copie.")
+    """Le résultat de votre fonction, après avoir vérifié qu'elle n'a pas modifié ce qu'elle a reçu."""
+    given = logits.clone()
+    result = function(given, *arguments)
+    expect(torch.equal(given, logits), "Les logits reçus ont été modifiés : travaillez sur une copie.")
     return result
 
 report = Report("Exercice 6 — Température, top-k, tirage", points=2)
 with report.test("Température : comme generate, et les deux limites", points=0.5):
     logits = some_logits(0)
     for temperature in (0.5, 1.0, 1.7):
-        same_distribution(untouched(apply_temperature, logits, temperature), TemperatureLogitsWarper(temperature)(None, logits[None])[0], f"apply_temperature(logits, {temperature})")
-    cold, hot = (plain(apply_temperature(logits, t).softmax(-1)) for t in (1e-3, 1e4))
+        same_distribution(untouched(apply_temperature, logits, temperature), TemperatureLogitsWarper(temperature)(None, logits[None])[0],
+                          f"apply_temperature(logits, {temperature})", "Renvoyez des logits (et non des probabilités), divisés par la température.")
+    cold, hot = (plain(untouched(apply_temperature, logits, t).softmax(-1)) for t in (1e-3, 1e4))
     expect_close(cold.max(), 1.0, 1e-3, "la plus grande probabilité quand T → 0")
     expect_close(hot, np.full(30, 1 / 30), 1e-3, "les probabilités quand T → ∞ (toutes égales)")
 with report.test("Top-k : comme generate", points=0.5):
     for k in (1, 5, 30):
         same_distribution(untouched(keep_top_k, logits, k), TopKLogitsWarper(k)(None, logits[None])[0], f"keep_top_k(logits, {k})",
-                          "Les tokens écartés ont pour logit −inf, et non 0.")
+                          f"Les {k} plus grands logits, pas un de moins ; les tokens écartés ont pour logit −inf, et non 0.")
 with report.test("Tirage : 20 000 tirages suivent la distribution (χ² à 7 degrés de liberté)", points=0.5):
     eight = some_logits(1, n_tokens=8, scale=1.0)
-    drawn = plain(sample(eight, 20_000, torch.Generator().manual_seed(0)))
-    expect_shape(torch.tensor(drawn), (20_000,), "sample(logits, 20000, generator)")
+    drawn = untouched(sample, eight, 20_000, torch.Generator().manual_seed(0))
+    expect_shape(drawn, (20_000,), "sample(logits, 20000, generator)")
+    expect(not drawn.is_floating_point(), "sample renvoie des nombres à virgule ; attendu : des numéros de tokens, entiers.")
+    drawn = plain(drawn)
     expected = 20_000 * plain(eight.softmax(-1))
     statistic = ((np.bincount(drawn, minlength=8) - expected) ** 2 / expected).sum()
     limit = chi2.ppf(1 - 1e-6, df=7)  # un tirage juste dépasse ce seuil une fois sur un million
     expect(statistic < limit, f"χ² = {statistic:.1f} ; attendu : moins de {limit:.1f}. Les fréquences ne suivent pas softmax(logits).")
 ### BEGIN HIDDEN TESTS
-with report.test("Autres logits, k trop grand, même graine", points=0.5):
+with report.test("Autres logits, k trop grand", points=0.25):
     for seed in range(3, 8):
         other = some_logits(seed, n_tokens=50)
-        same_distribution(keep_top_k(other, seed), TopKLogitsWarper(seed)(None, other[None])[0], f"keep_top_k(logits, {seed})")
-        same_distribution(apply_temperature(other, 0.3), TemperatureLogitsWarper(0.3)(None, other[None])[0], "apply_temperature(logits, 0.3)")
-    same_distribution(keep_top_k(logits, 1000), logits, "keep_top_k avec k plus grand que le vocabulaire")
-    first, again = (plain(sample(eight, 50, torch.Generator().manual_seed(4))).tolist() for _ in range(2))
+        same_distribution(untouched(keep_top_k, other, seed), TopKLogitsWarper(seed)(None, other[None])[0], f"keep_top_k(logits, {seed})")
+        same_distribution(untouched(apply_temperature, other, 0.3), TemperatureLogitsWarper(0.3)(None, other[None])[0], "apply_temperature(logits, 0.3)")
+    same_distribution(untouched(keep_top_k, other, 1000), other, "keep_top_k avec k plus grand que le vocabulaire")
+with report.test("Même graine, même tirage ; autre graine, autre tirage", points=0.25):
+    first, again, third = (plain(sample(some_logits(1, n_tokens=8, scale=1.0), 50, torch.Generator().manual_seed(seed))).tolist() for seed in (4, 4, 5))
     expect(first == again, "Deux tirages avec la même graine diffèrent : passez generator au tirage.")
+    expect(first != third, "Deux graines différentes donnent le même tirage : servez-vous du generator reçu, sans le réinitialiser.")
 ### END HIDDEN TESTS
 report.score()
 
@@ -616,9 +636,9 @@ report.score()
 #
 # Le *top-k* garde toujours autant de candidats, que le modèle soit sûr de lui ou non. Le **noyau**, ou *top-p* (Holtzman et al., 2020),
 # garde le **plus petit** ensemble de tokens, pris du plus au moins probable, dont la masse atteint `p`. La **pénalité de répétition**
-# (Keskar et al., 2019) affaiblit les tokens déjà vus : un logit positif est divisé par `penalty`, un logit négatif est multiplié par `penalty`.
+# (Keskar et al., 2019) affaiblit les tokens déjà vus. Dans la version de `generate`, un logit positif est divisé par `penalty`, un logit négatif est multiplié par `penalty`.
 #
-# **Écrivez `keep_top_p(logits, p)` et `penalize(logits, previous_ids, penalty)`.**
+# **Écrivez `keep_top_p(logits, p)` et `penalize(logits, previous_ids, penalty)`.** Là encore, sans modifier ce qu'elles reçoivent.
 #
 # <details><summary>💡 Un indice</summary>
 #
@@ -656,6 +676,7 @@ def penalize(logits, previous_ids, penalty):
 
 # %% exercise="ex7_nucleus" role="check" points=2
 report = Report("Exercice 7 — Top-p et pénalité", points=2)
+logits = some_logits(0)
 with report.test("Top-p sur un cas à la main : 50, 30, 15 et 5 %", points=0.5):
     four = torch.tensor([0.15, 0.5, 0.05, 0.3]).log()
     for p, kept in [(0.4, {1}), (0.6, {1, 3}), (0.9, {0, 1, 3}), (0.99, {0, 1, 2, 3})]:
@@ -665,7 +686,7 @@ with report.test("Top-p sur un cas à la main : 50, 30, 15 et 5 %", points=0.5):
                      "Le plus petit ensemble dont la masse atteint p, du plus au moins probable.")
 with report.test("Top-p : comme generate", points=0.5):
     for p in (0.3, 0.75, 0.95):
-        same_distribution(keep_top_p(logits, p), TopPLogitsWarper(p)(None, logits[None])[0], f"keep_top_p(logits, {p})")
+        same_distribution(untouched(keep_top_p, logits, p), TopPLogitsWarper(p)(None, logits[None])[0], f"keep_top_p(logits, {p})")
 with report.test("Pénalité : comme generate", points=0.5):
     seen = torch.tensor([3, 7, 11, 12])
     got = untouched(penalize, logits, seen, 1.5)
@@ -675,9 +696,9 @@ with report.test("Pénalité : comme generate", points=0.5):
 with report.test("Autres logits, tokens vus plusieurs fois", points=0.5):
     for seed in range(10, 16):
         other, p = some_logits(seed, n_tokens=60), 0.1 * (seed - 8)
-        same_distribution(keep_top_p(other, p), TopPLogitsWarper(p)(None, other[None])[0], f"keep_top_p(logits, {p:.1f})")
+        same_distribution(untouched(keep_top_p, other, p), TopPLogitsWarper(p)(None, other[None])[0], f"keep_top_p(logits, {p:.1f})")
         repeated = torch.tensor([5, 5, 5, seed, 0])
-        expect_close(penalize(other, repeated, 1.3), RepetitionPenaltyLogitsProcessor(1.3)(repeated[None], other[None].clone())[0], 1e-5,
+        expect_close(untouched(penalize, other, repeated, 1.3), RepetitionPenaltyLogitsProcessor(1.3)(repeated[None], other[None].clone())[0], 1e-5,
                      "penalize avec un token vu trois fois", "Un token déjà vu est affaibli une seule fois, quel que soit le nombre de fois où il apparaît.")
 ### END HIDDEN TESTS
 report.score()
@@ -698,7 +719,7 @@ axes.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# Voici ce que ces réglages donnent sur une même requête, avec `generate` (trois tirages par réglage). Lisez-les à voix haute :
+# Voici ce que ces réglages donnent sur une même requête, avec `generate` (deux tirages par réglage). Lisez-les à voix haute :
 # le décodage glouton se répète, la température élevée divague.
 
 # %% tags=["demo"]
@@ -725,7 +746,7 @@ for name, options in tqdm(settings.items(), leave=False):
 # %% tags=["demo"]
 @torch.inference_mode()
 def seconds_per_token(length, cached, repeats=3):
-    """Temps médian pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
+    """Le meilleur temps pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
     ids = story_ids[:length].unsqueeze(0)
     times = []
     for _ in range(repeats):
@@ -733,7 +754,7 @@ def seconds_per_token(length, cached, repeats=3):
         began = time.perf_counter()
         model(ids[:, -1:] if cached else ids, past_key_values=cache, use_cache=cached, logits_to_keep=1)
         times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    return min(times)  # le moins dérangé par le reste de la machine
 
 lengths = budget(full=[16, 32, 64, 128, 256, 384], small=[16, 32])
 timings = {name: [seconds_per_token(length, cached) for length in tqdm(lengths, leave=False)] for name, cached in [("sans cache", False), ("avec cache", True)]}
@@ -745,8 +766,8 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Dans notre exécution, avec le cache, un token coûte environ 0,1 s quelle que soit la longueur ; sans lui, 0,6 s après 384 tokens. Le
-# prix du cache est de la mémoire : deux vecteurs par token, par couche et par tête.
+# Dans notre exécution, avec le cache, un token coûte environ 0,06 s quelle que soit la longueur ; sans lui, 0,4 s après 384 tokens. Le
+# prix du cache est de la mémoire : deux vecteurs par token, par couche et par tête de clés-valeurs (ce modèle n'en a qu'une).
 #
 # ## 4. La probabilité d'une suite
 #
@@ -794,6 +815,7 @@ def check_score(prompt, continuation):
     expect_type(result, tuple, "score")
     expect(len(result) == 2, f"score renvoie {len(result)} valeurs ; attendu : 2 (log-probabilité, nombre de tokens).")
     name = f"score(…, {prompt!r}, {continuation!r})"
+    expect_type(result[1], int, "le nombre de tokens")
     expect_equal(result[1], int(count), f"{name} : le nombre de tokens", "Comptez les tokens du texte entier moins ceux de la requête.")
     expect_close(result[0], total, 1e-2, f"{name} : la log-probabilité", "La somme des log-probabilités des seuls tokens de la suite, chacun lu à la position qui le précède.")
 
@@ -835,7 +857,7 @@ pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": giv
 # ## 5. Mesurer un biais
 #
 # « Il est docteur, elle est… » : le cours montre qu'un modèle continue par *infirmière*, et qu'en inversant les genres il
-# continue par *ingénieur*. Regardons ce qu'en dit le nôtre.
+# continue par *ingénieur*. Regardons ce qu'en dit le nôtre. (Les débuts de mots comme « inf » se complètent : « infirmière ».)
 
 # %% tags=["demo"]
 for prompt in ["Il est docteur, elle est", "Elle est docteure, il est"]:
@@ -867,10 +889,10 @@ templates["fr"].query("kind == 'bias'").drop(columns="kind").style.hide(axis="in
 # $$d = \log\frac{p_f}{1-p_f} - \log\frac{p_m}{1-p_m}$$
 #
 # Ici $p_f$ est la probabilité de la profession après un début au féminin, $p_m$ après le même début au masculin : $d > 0$ quand le modèle
-# trouve la profession plus naturelle pour une femme.
+# trouve la profession plus probable pour une femme.
 #
-# **Écrivez `log_odds_ratio(logp_f, logp_m)` à partir des log-probabilités (tableaux NumPy).** Certaines valent −60 : le calcul doit
-# rester exact.
+# **Écrivez `log_odds_ratio(logp_f, logp_m)` à partir des log-probabilités (tableaux NumPy).** Certaines valent −800, où `np.exp` rend 0 : le
+# calcul doit rester juste. (La suite du TP a sa propre version de ce calcul.)
 #
 # <details><summary>💡 Un indice</summary>
 #
@@ -879,7 +901,7 @@ templates["fr"].query("kind == 'bias'").drop(columns="kind").style.hide(axis="in
 #
 # <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *`nan` ou `inf`* : en float32, `exp(-60)` et `1 - exp(-60)` perdent toute précision ; gardez la log-probabilité telle quelle ;
+# - *`nan` ou `inf`* : `np.exp(-800)` vaut 0, et son logarithme −∞ ; gardez la log-probabilité telle quelle ;
 # - *le signe est inversé* : féminin moins masculin.
 # </details>
 
@@ -896,10 +918,12 @@ with report.test("Des probabilités ordinaires", points=0.5):
     p_f, p_m = np.array([0.5, 0.8, 0.2]), np.array([0.5, 0.5, 0.6])
     expect_close(log_odds_ratio(np.log(p_f), np.log(p_m)), np.log(p_f / (1 - p_f) / (p_m / (1 - p_m))), 1e-6, "log_odds_ratio",
                  "Attendu : log(p_f / (1 − p_f)) − log(p_m / (1 − p_m)), féminin moins masculin.")
-### BEGIN HIDDEN TESTS
-with report.test("Des probabilités minuscules, et une forme quelconque", points=0.5):
-    expect_close(log_odds_ratio(np.array([[-60.0, -800.0]]), np.array([[-62.5, -790.0]])), np.array([[2.5, -10.0]]), 1e-6, "log_odds_ratio pour des log-probabilités de −60 et −800",
+with report.test("Une probabilité minuscule", points=0.25):
+    expect_close(log_odds_ratio(np.array([-800.0]), np.array([-790.0])), np.array([-10.0]), 1e-6, "log_odds_ratio pour des log-probabilités de −800 et −790",
                  "Quand p est minuscule, d vaut presque log p_f − log p_m ; ne repassez pas par p pour calculer log p.")
+### BEGIN HIDDEN TESTS
+with report.test("D'autres valeurs, et une forme quelconque", points=0.25):
+    expect_close(log_odds_ratio(np.array([[-60.0, -750.0]]), np.array([[-62.5, -790.0]])), np.array([[2.5, 40.0]]), 1e-6, "log_odds_ratio pour des log-probabilités de −60 et −750")
 ### END HIDDEN TESTS
 report.score()
 
@@ -948,9 +972,10 @@ print("tableaux (débuts, professions) :", raw.shape, control.shape, raw_en.shap
 #
 # On a une différence par profession. Est-elle, en moyenne, différente de zéro ? Deux outils, sans aucune hypothèse de loi normale :
 #
-# - le **bootstrap** : on retire au sort les professions avec remise, on refait la moyenne, `draws` fois ; l'intervalle à 95 % va du 2,5ᵉ au
+# - le **bootstrap** : on tire au sort, avec remise, autant de professions qu'il y en a, on refait la moyenne, `draws` fois ; l'intervalle à 95 % va du 2,5ᵉ au
 #   97,5ᵉ centile ;
-# - le **test par permutation de signes** : si le genre ne comptait pas, chaque différence aurait pu avoir le signe opposé. On tire les signes au
+# - le **test par permutation de signes** : si le genre ne comptait pas, chaque différence aurait pu avoir le signe opposé (on suppose alors
+#   les différences réparties symétriquement autour de zéro). On tire les signes au
 #   sort, `draws` fois ; la valeur p est la part des tirages dont la moyenne est **au moins aussi grande en valeur absolue** que celle
 #   observée, en comptant l'observation elle-même : $p = \frac{1 + \text{nombre}}{1 + \text{draws}}$, qui n'est donc jamais nulle.
 #
@@ -995,30 +1020,37 @@ def exact_p(d):
     means = np.array([np.dot(signs, d) for signs in product([-1, 1], repeat=len(d))]) / len(d)
     return (np.abs(means) >= abs(np.mean(d)) - 1e-9).mean()
 
-def check_interval(n, shift, seed):
-    d = np.random.default_rng(seed).normal(shift, 2.0, n)
-    result = bootstrap_interval(d.copy(), np.random.default_rng(seed + 1), 2000)
-    expect(type(result) in (tuple, list, np.ndarray) and len(result) == 2, "bootstrap_interval doit renvoyer deux nombres, (bas, haut).")
-    low, high = (float(plain(v)) for v in result)
-    half = 1.96 * d.std() / math.sqrt(n)
-    # Sur 2 000 tirages, chaque borne est connue à 6 % d'un écart-type de la moyenne près : 10 % de la demi-largeur font plus de 3 sigmas, 20 % plus de 6.
-    for name, got, expected in [("bas", low, d.mean() - half), ("haut", high, d.mean() + half)]:
-        expect_close(got, expected, 0.2 * half, f"la borne du {name} (n = {n}, moyenne {d.mean():.2f})", "Les 2,5ᵉ et 97,5ᵉ centiles des moyennes de rééchantillons de même taille que d.")
+def interval_of(d, seed):
+    result = bootstrap_interval(d.copy(), np.random.default_rng(seed), 20_000)
+    expect_type(result, (tuple, list, np.ndarray), "bootstrap_interval")
+    expect(len(result) == 2, f"bootstrap_interval renvoie {len(result)} valeurs ; attendu : 2 (bas, haut).")
+    return [float(plain(value)) for value in result]
+
+def check_interval(d, seed):
+    """Compare à 200 000 rééchantillons. Sur 20 000, une borne est connue à 1 % de la demi-largeur près (un écart-type) : 6 % en font plus de cinq."""
+    means = np.concatenate([np.random.default_rng([seed, i]).choice(d, (20_000, len(d))).mean(axis=1) for i in range(10)])
+    bounds, half = np.percentile(means, [2.5, 97.5]), 1.96 * d.std() / math.sqrt(len(d))
+    for name, got, expected in zip(("du bas", "du haut"), interval_of(d, seed + 1), bounds):
+        expect_close(got, expected, 0.06 * half, f"la borne {name} ({len(d)} valeurs, moyenne {d.mean():.2f})", "Les 2,5ᵉ et 97,5ᵉ centiles des moyennes de rééchantillons de même taille que d.")
 
 report = Report("Exercice 10 — Intervalle et test", points=2)
-with report.test("L'intervalle, là où l'approximation normale est bonne", points=0.75):
-    check_interval(400, 0.5, seed=0)
+with report.test("L'intervalle, sur des valeurs dissymétriques", points=0.75):
+    check_interval(np.random.default_rng(0).exponential(2.0, 15), seed=0)
 with report.test("La valeur p, comparée à l'énumération complète des signes", points=0.75):
     for seed in range(3):
         d = np.random.default_rng(seed).normal(0.4, 1.0, 10)
         p, got = exact_p(d), sign_flip_test(d.copy(), np.random.default_rng(seed), 4000)
         margin = 5 * math.sqrt(p * (1 - p) / 4000) + 2 / 4000  # 5 écarts-types de 4 000 tirages
         expect_close(got, p, margin, f"sign_flip_test (p exacte : {p:.4f})", "Comptez les moyennes au moins aussi grandes en valeur absolue que celle observée.")
+    got = sign_flip_test(np.ones(5), np.random.default_rng(0), 4000)  # deux cas sur 32 : tous les signes égaux
+    expect_close(got, 2 / 32, 5 * math.sqrt(2 / 32 * 30 / 32 / 4000) + 2 / 4000, "sign_flip_test de cinq valeurs égales", "« Au moins aussi grande » : une moyenne égale à celle observée compte aussi.")
 ### BEGIN HIDDEN TESTS
 with report.test("p n'est jamais nulle ; autres tailles", points=0.5):
     strong = np.random.default_rng(1).uniform(1, 2, 60)
     expect_close(sign_flip_test(strong, np.random.default_rng(0), 500), 1 / 501, 1e-9, "sign_flip_test d'un effet énorme, 500 tirages", "p = (1 + nombre) / (1 + draws).")
-    check_interval(250, -3.0, seed=5)
+    check_interval(np.random.default_rng(5).normal(-3.0, 2.0, 100), seed=5)
+    first, again, third = (interval_of(np.arange(12.0), seed) for seed in (1, 1, 2))
+    expect(first == again and first != third, "L'intervalle doit dépendre de rng, et de lui seul : même graine, même intervalle ; autre graine, autre intervalle.")
 ### END HIDDEN TESTS
 report.score()
 
@@ -1033,7 +1065,7 @@ def summary(name, d):
     per_profession = d.mean(axis=0)
     interval = bootstrap((per_profession,), np.mean, n_resamples=2000, method="percentile", rng=0).confidence_interval
     p = permutation_test((per_profession,), np.mean, permutation_type="samples", n_resamples=2000, rng=0).pvalue
-    return {"mesure": name, "effet moyen": per_profession.mean(), "IC à 95 %": f"[{interval.low:+.2f} ; {interval.high:+.2f}]", "p": p,
+    return {"mesure": name, "effet moyen": per_profession.mean(), "IC à 95 %": f"[{interval.low:+.2f} ; {interval.high:+.2f}]".replace(".", ","), "p": p,
             "écart-type entre professions": per_profession.std(), "écart-type entre débuts": d.mean(axis=1).std()}
 
 pd.DataFrame([
@@ -1045,8 +1077,8 @@ pd.DataFrame([
 # Lisez ce tableau avec méfiance. Dans notre exécution, le **signe** de l'effet moyen dépend de la référence : −1,73 brut, +2,44 corrigé,
 # car un début neutre appelle plutôt la forme masculine, celle des dictionnaires. Et le **témoin**, où l'on n'attend rien, donne −0,44
 # [−0,52 ; −0,36] : l'intervalle rééchantillonne les professions, mais pas les débuts de phrase, qui diffèrent bien davantage
-# (écart-type 0,87). « Significatif » ne veut pas dire « dû au genre ». En revanche, d'une profession à l'autre, le témoin ne varie que de
-# 0,32, contre 2,78 pour l'effet brut.
+# (écart-type 0,87). « Significatif » ne veut pas dire « dû au genre ». En revanche, d'une profession à l'autre, le témoin (deux fois la même forme) ne
+# varie que de 0,32, contre 1,96 pour l'effet corrigé de la forme.
 #
 # L'effet moyen dit donc peu. Ce qui compte est **l'écart entre les professions** : on retire de chaque début de phrase sa moyenne sur les
 # professions, et on regarde celles-ci une à une, avec un test par profession sur les débuts de phrase. Tant de tests demandent une **correction** : à 5 %, un sur vingt serait
@@ -1067,17 +1099,21 @@ def forest(d, names, title):
         axes.errorbar(mean[i], y, xerr=error[i], fmt="o", ms=4, color="C1" if kept[i] and mean[i] > 0 else "C0" if kept[i] else "0.6")
     axes.axvline(0, color="black", lw=0.8)
     axes.set_yticks(range(len(shown)), [names[i] for i in shown], fontsize=8)
-    axes.set(xlabel="← plus naturel au masculin      log-rapport de cotes      plus naturel au féminin →", title=title)
+    axes.set(xlabel="← plus probable au masculin      log-rapport de cotes      plus probable au féminin →", ylabel="profession", title=title)
     plt.show()
     print(f"{(p < 0.05).sum()} professions sur {len(p)} à p < 0,05 ; {kept.sum()} après correction de Benjamini-Hochberg.")
 
 def centred(d):
     return d - d.mean(axis=1, keepdims=True)
 
-forest(centred(raw), french.feminine, "Français, écart à la moyenne (les 18 plus bas et les 18 plus hauts)")
-forest(centred(raw_en), english.profession, "Anglais, écart à la moyenne (les 18 plus bas et les 18 plus hauts)")
+forest(centred(raw), french.feminine, "Français, écart à la moyenne : les 18 plus bas et les 18 plus hauts (gris : non significatif)")
+forest(centred(raw_en), english.profession, "Anglais, écart à la moyenne : les 18 plus bas et les 18 plus hauts (gris : non significatif)")
 
 # %% [markdown]
+# En anglais, les métiers du soin et du secrétariat sont du côté féminin, ceux du bâtiment et de l'industrie du côté masculin : l'ordre
+# n'a rien d'un hasard. Mais attention aux seuils : avec huit débuts de phrase (sept en anglais), la plus petite valeur p possible est 2/256 (2/128).
+# La correction ne peut donc garder une profession que si beaucoup d'autres atteignent aussi ce minimum : au moins 10 sur 64, ou 15 sur 48.
+#
 # ### Représentatif… de quoi ?
 #
 # Si le modèle résume ses données, et si ses données parlent du monde, l'effet devrait suivre la part réelle de femmes dans chaque
@@ -1097,14 +1133,16 @@ for ax, (title, names, d, table) in zip(axes, panels):
         ax.annotate(labels[i], (share[i], effect[i]), fontsize=7, xytext=(3, 3), textcoords="offset points")
     ax.axhline(0, color="black", lw=0.8)
     ax.set(xlabel="part de femmes dans la profession (%)", ylabel="effet (log-rapport de cotes)")
-    ax.set_title(f"{title} : ρ = {spearmanr(share, effect).statistic:.2f} [{interval.low:.2f} ; {interval.high:.2f}], n = {len(share)}", fontsize=9)
+    ax.set_title(f"{title} : ρ = {spearmanr(share, effect).statistic:.2f} [{interval.low:.2f} ; {interval.high:.2f}], n = {len(share)}".replace(".", ","), fontsize=9)
 plt.show()
 
 # %% [markdown]
 # Dans notre exécution, l'effet suit de près la réalité en anglais (ρ = 0,89, n = 48), et nettement en français brut (ρ = 0,60, n = 36) : le
-# modèle est bien « représentatif du *dataset* ». Mais, corrigé de la forme, l'effet français ne suit plus rien (ρ = −0,10). La
-# correction a retiré plus que du bruit : on écrit « infirmière » plus souvent qu'« infirmier » **parce que** les infirmières sont plus
-# nombreuses. La fréquence de la forme porte elle-même le signal ; corriger d'une conséquence de ce que l'on mesure efface l'effet.
+# modèle est compatible avec l'idée d'un résumé de ses données, elles-mêmes reflets du monde (données que nous n'avons pas vues). Mais, corrigé de la
+# forme, on ne voit plus de lien en français (ρ = −0,10, intervalle de −0,48 à 0,23). La correction a retiré plus que du bruit : on écrit « infirmière » plus
+# souvent qu'« infirmier » **parce que** les infirmières sont plus nombreuses. Si « infirmière » ne se disait que des femmes, savoir que le sujet est « elle »
+# augmenterait autant sa probabilité que celle de « chirurgienne », et il ne resterait plus rien à voir. La fréquence de la forme porte elle-même le signal ;
+# corriger d'une conséquence de ce que l'on mesure efface l'effet.
 #
 # ### Les facteurs de confusion
 #
@@ -1119,10 +1157,10 @@ jitter = np.random.default_rng(0).uniform(-0.15, 0.15, len(extra_tokens))
 for values, label, color in [(raw.mean(0), "brut", "C0"), (corrected.mean(0), "corrigé", "C1")]:
     axes[0].scatter(extra_tokens + jitter, values, s=16, color=color, alpha=0.7, label=f"{label} : ρ = {spearmanr(extra_tokens, values).statistic:+.2f}")
 axes[0].axhline(0, color="black", lw=0.8)
-axes[0].set(xlabel="tokens de plus au féminin qu'au masculin", ylabel="effet", title="Longueur de la forme")
+axes[0].set(xlabel="tokens de plus au féminin qu'au masculin", ylabel="effet (log-rapport de cotes)", title="Longueur de la forme")
 axes[0].legend(fontsize=8)
-names = kind("fr", "bias").name.tolist()
-axes[1].boxplot(corrected.T, orientation="horizontal", tick_labels=names)
+axes[1].boxplot(corrected.T, orientation="horizontal", tick_labels=[f"{text} …" for text in kind("fr", "bias").feminine])
+axes[1].tick_params(axis="y", labelsize=7)
 axes[1].axvline(0, color="black", lw=0.8)
 axes[1].set(xlabel="effet corrigé (une valeur par profession)", title="Formulation du début de phrase")
 plt.show()
@@ -1135,7 +1173,8 @@ plt.show()
 # ### D'autres biais : des paires minimales
 #
 # Dans l'esprit de CrowS-Pairs (Nangia et al., 2020), deux phrases ne diffèrent que par le groupe dont elles parlent ; l'une reprend un
-# stéréotype. Laquelle le modèle trouve-t-il la plus probable ? Sans préférence, ce serait l'une ou l'autre, une fois sur deux.
+# stéréotype. Laquelle le modèle trouve-t-il la plus probable ? Sans préférence, ce serait l'une ou l'autre, une fois sur deux. (La somme des
+# log-probabilités mesure aussi la fréquence du mot qui change, comme à la partie 4 : une raison de plus de lire l'intervalle avec prudence.)
 
 # %% tags=["demo"]
 from scipy.stats import binomtest
@@ -1164,10 +1203,11 @@ print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 # ### « Un modèle représentatif du *dataset* »
 #
 # Dernière expérience : changeons les données. On tire au sort deux groupes de professions, A et B, et on poursuit l'entraînement sur un petit
-# corpus **déséquilibré** : les professions de A n'y sont exercées que par des femmes, celles de B que par des hommes. Puis sur le même
-# corpus **équilibré** : chaque profession y figure autant de fois aux deux genres (*counterfactual data augmentation*, Zhao et al., 2018). La mesure est
-# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase absents du corpus. Pour aller vite, on n'entraîne que de petites
-# matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et al., 2021) ; on surveille la perplexité sur des phrases neutres. Le tout est refait avec
+# corpus **déséquilibré** : les professions de A n'y sont exercées que par des femmes, celles de B que par des hommes ; puis sur une version
+# **équilibrée** de ce corpus, où chaque profession figure autant de fois aux deux genres (*counterfactual data augmentation*, Lu et al., 2018). La mesure est
+# l'effet moyen sur A moins l'effet moyen sur B, avec trois débuts de phrase absents du corpus, comparé à sa valeur de départ (deux groupes tirés au hasard
+# diffèrent déjà un peu). Pour aller vite, on n'entraîne que de petites matrices de rang 8 ajoutées aux couches linéaires (LoRA, Hu et
+# al., 2021) ; on surveille la perplexité sur des phrases neutres. Le tout est refait avec
 # trois tirages des groupes : un seul pourrait tomber juste par hasard.
 
 # %% tags=["demo"]
@@ -1185,7 +1225,7 @@ def corpus(in_a, balanced, size, rng):
         lines.append(rng.choice(sentences).format(subject="Elle" if feminine else "Il", profession=profession.feminine if feminine else profession.masculine))
     return [lines[i] for i in rng.permutation(size)]
 
-def train(model, lines, batch_size=8, lr=2e-4):
+def train(model, lines, batch_size=8, lr=5e-4):
     """Un passage d'entraînement sur les phrases, sur les seuls poids de LoRA."""
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr)
     model.train()
@@ -1220,30 +1260,36 @@ for draw in tqdm(range(n_draws), desc="tirages"):
     tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
     for stage in range(3):
         if stage:
-            train(tuned, corpus(in_a, balanced=stage == 2, size=budget(full=96, small=8) * stage, rng=rng))
+            train(tuned, corpus(in_a, balanced=stage == 2, size=budget(full=48, small=8) * stage, rng=rng))
         effect, perplexities[draw, stage] = measure(tuned) if stage else base
         gaps[draw, stage] = effect[in_a].mean() - effect[~in_a].mean()
     tuned.unload()  # retire les matrices ajoutées : le modèle de base est intact
 
 # %% tags=["demo"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), constrained_layout=True)
-for ax, values, title, color in [(axes[0], gaps, "Effet sur A moins effet sur B", "C1"), (axes[1], perplexities, "Perplexité des phrases neutres", "C0")]:
-    bars = ax.bar(STAGES, values.mean(0), color=color, alpha=0.6)
-    ax.bar_label(bars, [f"{value:.1f}".replace(".", ",") for value in values.mean(0)], label_type="center")
-    ax.plot(STAGES, values.T, "o", ms=4, color="black")
+change = gaps - gaps[:, :1]
+for ax, values, title, color in [(axes[0], change, "Écart A − B : changement depuis le départ", "C1"), (axes[1], perplexities, "Perplexité des phrases neutres", "C0")]:
+    ax.bar(range(3), values.mean(0), color=color, alpha=0.5)
+    ax.plot(range(3), values.T, "o-", ms=4, lw=0.8, color="black")
     ax.axhline(0, color="black", lw=0.8)
+    ax.set_xticks(range(3), [f"{stage}\n{mean:.1f}".replace(".", ",") for stage, mean in zip(STAGES, values.mean(0))])
     ax.set_title(title)
-figure.suptitle(f"Moyenne et valeurs de {n_draws} tirages des groupes", fontsize=10)
+axes[0].set_ylabel("log-rapport de cotes")
+axes[1].set_ylabel("perplexité")
+figure.suptitle(f"Moyenne (barres) et valeurs (points) de {n_draws} tirages des groupes", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Dans notre exécution, XXX
+# Dans notre exécution, 48 phrases déséquilibrées suffisent : l'écart A − B augmente de 1,7 en moyenne (de 1,1 à 2,4 selon le tirage), avec
+# des débuts de phrase que le corpus ne contient pas. Après 96 phrases équilibrées, il est revenu près de son départ (de −0,2 à +0,4). La perplexité
+# des phrases neutres passe de 71 à 49, puis remonte à 88 : poursuivre l'entraînement sur si peu de phrases a un coût, et un témoin (96 phrases
+# déséquilibrées de plus) dirait s'il tient à l'équilibre ou à la durée. Trois tirages ne donnent pas un intervalle, mais tous les trois vont dans le même sens.
 #
 # ### Exercice 11 — Ce que la mesure montre, et ce qu'elle ne montre pas
 # *Difficulté ●●○ · environ 10 minutes · 2 points · correction manuelle*
 #
-# **En 3 phrases : qu'établit cette mesure sur le modèle, avec quel nombre à l'appui ? Citez un facteur qui pourrait la fausser, et une
-# conclusion qu'elle ne permet pas de tirer.**
+# **Choisissez une mesure de la partie 5 et nommez-la. En 3 phrases : (1) ce qu'elle établit sur le modèle, avec un nombre de votre
+# exécution et son intervalle ; (2) un facteur qui pourrait la fausser, et comment ; (3) une conclusion qu'elle ne permet pas de tirer.**
 
 # %% [markdown] exercise="ex11_discussion" role="answer" points=2
 # ### BEGIN SOLUTION
@@ -1261,7 +1307,7 @@ plt.show()
 # - **Décoder, c'est choisir** : glouton, température, *top-k*, *top-p*, pénalité transforment la même distribution en textes très différents.
 # - **Noter une suite** : tokeniser le texte entier, ne compter que la suite, et dire comment on compare des longueurs différentes.
 # - **Mesurer un biais** : un effet défini d'avance, un intervalle, un témoin, une correction pour les tests multiples, la chasse aux facteurs de
-#   confusion. Le modèle reflète ses données, et les amplifie ou les atténue selon ce qu'on lui fait lire.
+#   confusion. Le modèle reflète ses données, et change avec ce qu'on lui fait lire.
 #
 # ## Auto-évaluation
 #
@@ -1283,12 +1329,12 @@ plt.show()
 #
 # <details><summary>A. 90 % du vocabulaire</summary>❌ Il garde 90 % de la **masse**, souvent portée par quelques tokens.</details>
 # <details><summary>B. toujours autant, comme le *top-k*</summary>❌ C'est justement ce qui les distingue.</details>
-# <details><summary>C. cela dépend de la requête : de un à plusieurs milliers</summary>✅ Un modèle sûr de lui garde un ou deux candidats ; un modèle hésitant, des centaines.</details>
+# <details><summary>C. cela dépend de la requête : d'un seul à des centaines</summary>✅ Un modèle sûr de lui garde un ou deux candidats ; un modèle hésitant, des centaines.</details>
 #
 # **4. « Chirurgienne » a une probabilité totale plus faible que « chirurgien ». On peut conclure que…**
 #
 # <details><summary>A. le modèle est sexiste</summary>❌ La forme est plus longue et plus rare, quel que soit le sujet de la phrase.</details>
-# <details><summary>B. rien, tant qu'on n'a pas corrigé la longueur et la fréquence de la forme</summary>✅ C'est le rôle du début neutre (PMI) ou du rapport de cotes sur un même mot.</details>
+# <details><summary>B. rien, tant qu'on n'a pas regardé l'effet de la longueur et de la fréquence de la forme</summary>✅ C'est le rôle du début neutre (PMI) ou du rapport de cotes sur un même mot, en sachant que la fréquence peut elle-même porter le signal.</details>
 # <details><summary>C. le tokenizer est mauvais</summary>❌ Découper un mot rare en plusieurs tokens est son fonctionnement normal.</details>
 #
 # **5. On teste 84 professions à 5 %, sans correction, sur un modèle sans aucun biais. On attend…**

@@ -43,9 +43,17 @@ def test_right_wrong_and_partial_credit(capsys):
 
 
 def test_an_untouched_stub_is_not_called_wrong(capsys):
-    assert run(lambda: None, stub).score() == 0.0  # even the test that passes gives nothing
+    assert run(stub, stub).score() == 0.0
     out = capsys.readouterr().out
-    assert "pas encore traité" in out and "❌" not in out and "✅" not in out
+    assert "pas encore traité (3 points à gagner)" in out and "❌" not in out and "✅" not in out
+
+
+def test_one_function_of_two_counts(capsys):
+    report = run(lambda: None, stub, fail)
+    assert report.score() == 1.0 and report.attempted
+    out = capsys.readouterr().out
+    assert "⏳ 0/1  test 2\n         pas encore traité" in out or "⏳ 0/1  test 1\n         pas encore traité" in out
+    assert out.count("✅") == 1 and out.count("❌") == 1 and "Points : 1 sur 3." in out
 
 
 def test_hidden_points_are_announced(capsys):

@@ -53,3 +53,28 @@ def bootstrap_interval(d, rng, draws=2000):
 def sign_flip_test(d, rng, draws=2000):
     means = (rng.choice([-1, 1], size=(draws, len(d))) * d).mean(axis=1)
     return (1 + (np.abs(means) >= abs(d.mean()) - 1e-12).sum()) / (1 + draws)
+
+# %% [wrong] points=0.75 message="2,5ᵉ et 97,5ᵉ centiles" a 90 % interval
+def bootstrap_interval(d, rng, draws=2000):
+    return tuple(np.percentile(rng.choice(d, size=(draws, len(d))).mean(axis=1), [5, 95]))
+
+def sign_flip_test(d, rng, draws=2000):
+    means = (rng.choice([-1, 1], size=(draws, len(d))) * d).mean(axis=1)
+    return (1 + (np.abs(means) >= abs(d.mean()) - 1e-12).sum()) / (1 + draws)
+
+# %% [wrong] points=0.75 message="la borne" the normal formula
+def bootstrap_interval(d, rng, draws=2000):
+    half = 1.96 * d.std(ddof=1) / len(d) ** 0.5
+    return d.mean() - half, d.mean() + half
+
+def sign_flip_test(d, rng, draws=2000):
+    means = (rng.choice([-1, 1], size=(draws, len(d))) * d).mean(axis=1)
+    return (1 + (np.abs(means) >= abs(d.mean()) - 1e-12).sum()) / (1 + draws)
+
+# %% [wrong] points=1.25 message="égale à celle observée compte aussi" strictly greater
+def bootstrap_interval(d, rng, draws=2000):
+    return tuple(np.percentile(rng.choice(d, size=(draws, len(d))).mean(axis=1), [2.5, 97.5]))
+
+def sign_flip_test(d, rng, draws=2000):
+    means = (rng.choice([-1, 1], size=(draws, len(d))) * d).mean(axis=1)
+    return (1 + (np.abs(means) > abs(d.mean()) + 1e-12).sum()) / (1 + draws)

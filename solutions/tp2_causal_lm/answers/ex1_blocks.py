@@ -9,7 +9,7 @@ def make_blocks(token_ids, k):
 def make_blocks(token_ids, k):
     return token_ids.unfold(0, k, k) if len(token_ids) >= k else torch.empty((0, k), dtype=token_ids.dtype)
 
-# %% [wrong] points=0 message="forme attendue : \(3, 3\)" overlapping blocks
+# %% [wrong] points=0 message="forme attendue : \(2, 4\)" overlapping blocks
 def make_blocks(token_ids, k):
     return token_ids.unfold(0, k, 1)
 
@@ -21,7 +21,7 @@ def make_blocks(token_ids, k):
 def make_blocks(token_ids, k):
     return [token_ids[i : i + k] for i in range(0, len(token_ids) - k + 1, k)]
 
-# %% [wrong] points=0.5 message="laissé de côté" from the end
+# %% [wrong] points=0 message="laissés de côté" from the end
 def make_blocks(token_ids, k):
     n = len(token_ids) // k
     return token_ids[len(token_ids) - n * k :].view(n, k)

@@ -10,7 +10,7 @@ def causal_loss(logits, input_ids):
     rows = [-z[:-1].log_softmax(-1).gather(1, ids[1:, None])[:, 0] for z, ids in zip(logits, input_ids)]
     return torch.cat(rows).mean()
 
-# %% [wrong] points=0 message="serait le coût sans décalage" forgets the shift
+# %% [wrong] points=0 message="C'est le coût sans décalage" forgets the shift
 def causal_loss(logits, input_ids):
     return -logits.log_softmax(-1).gather(-1, input_ids.unsqueeze(-1)).mean()
 
@@ -20,7 +20,7 @@ def causal_loss(logits, input_ids):
     p = e / e.sum(-1, keepdim=True)
     return -torch.log(p.gather(-1, input_ids[:, 1:].unsqueeze(-1))).mean()
 
-# %% [wrong] points=1.5 message="ne garde pas le gradient" a plain number
+# %% [wrong] points=0.5 message="ne garde pas le gradient" a plain number
 def causal_loss(logits, input_ids):
     return -logits[:, :-1].log_softmax(-1).gather(-1, input_ids[:, 1:].unsqueeze(-1)).mean().item()
 

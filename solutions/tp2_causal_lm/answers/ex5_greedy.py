@@ -36,7 +36,7 @@ def greedy(model, input_ids, n):
 def greedy(model, input_ids, n):
     return model.generate(input_ids, max_new_tokens=n, do_sample=False)
 
-# %% [wrong] points=0.0 message="attendu : le meilleur à chaque pas" the least probable
+# %% [wrong] points=0.0 message="Attendu : le meilleur à chaque pas" the least probable
 def greedy(model, input_ids, n):
     with torch.no_grad():
         for _ in range(max(n, 1)):

@@ -26,7 +26,7 @@ def sample(logits, n, generator):
     uniform = torch.rand(n, len(logits), generator=generator).clamp(min=1e-20)
     return (logits - torch.log(-torch.log(uniform))).argmax(-1)
 
-# %% [wrong] points=1 message="ont pour logit −inf, et non 0" zeros in the place of -inf
+# %% [wrong] points=1.25 message="ont pour logit −inf, et non 0" zeros in the place of -inf
 def apply_temperature(logits, temperature):
     return logits / temperature
 
@@ -36,7 +36,7 @@ def keep_top_k(logits, k):
 def sample(logits, n, generator):
     return torch.multinomial(logits.softmax(dim=-1), n, replacement=True, generator=generator)
 
-# %% [wrong] points=1 message="apply_temperature\(logits, 0.5\)" multiplies by the temperature
+# %% [wrong] points=1.25 message="apply_temperature\(logits, 0.5\)" multiplies by the temperature
 def apply_temperature(logits, temperature):
     return logits * temperature
 
@@ -56,7 +56,7 @@ def keep_top_k(logits, k):
 def sample(logits, n, generator):
     return torch.randint(len(logits), (n,), generator=generator)
 
-# %% [wrong] points=1.5 message="passez generator au tirage" draws from the global generator
+# %% [wrong] points=1.75 message="passez generator au tirage" draws from the global generator
 def apply_temperature(logits, temperature):
     return logits / temperature
 
@@ -66,7 +66,7 @@ def keep_top_k(logits, k):
 def sample(logits, n, generator):
     return torch.multinomial(logits.softmax(dim=-1), n, replacement=True)
 
-# %% [wrong] points=1.5 message="Les logits d'origine ont été modifiés" works in place
+# %% [wrong] points=1.25 message="Les logits reçus ont été modifiés" works in place
 def apply_temperature(logits, temperature):
     return logits / temperature
 
@@ -76,3 +76,23 @@ def keep_top_k(logits, k):
 
 def sample(logits, n, generator):
     return torch.multinomial(logits.softmax(dim=-1), n, replacement=True, generator=generator)
+
+# %% [wrong] points=1.75 message="sans le réinitialiser" seeds the generator itself
+def apply_temperature(logits, temperature):
+    return logits / temperature
+
+def keep_top_k(logits, k):
+    return torch.where(logits >= logits.topk(min(k, len(logits))).values[-1], logits, -torch.inf)
+
+def sample(logits, n, generator):
+    return torch.multinomial(logits.softmax(dim=-1), n, replacement=True, generator=generator.manual_seed(0))
+
+# %% [wrong] points=0.5 message="pas encore traité" the first function only
+def apply_temperature(logits, temperature):
+    return logits / temperature
+
+def keep_top_k(logits, k):
+    raise NotImplementedError("pas encore traité")
+
+def sample(logits, n, generator):
+    raise NotImplementedError("pas encore traité")
