@@ -10,6 +10,7 @@ import html
 import os
 import re
 import shutil
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,6 +85,8 @@ class Site:
             self._put(f"tp/{lab.name}", self._lab(lab))
             if self.edition == "teacher":
                 self._put(f"baremes/{lab.name}", self._rubrics(lab))
+        if self.edition == "teacher":
+            self._put("messages", self._messages())
         for path in [*cards, *documents, ROOT / "LICENSES.md"]:
             self._put(self.pages[path], self._document(path))
         self._put("mesures", self._measures())
@@ -112,6 +115,7 @@ class Site:
             _toctree([self.pages[path] for path in documents], "Documents", True),
             _toctree(names, "TP corrigés", True),
             _toctree([f"baremes/{lab.name}" for lab in self.labs], "Barèmes", True),
+            _toctree(["messages"], "Aider", True),
             _toctree(common, "À propos", True),
         ])  # fmt: skip
 
@@ -195,11 +199,7 @@ class Site:
             "Les réponses gardées avec le TP, et ce que la correction en fait. Les notes et les messages sont vérifiés par "
             "`make test` ; les réponses écrites se corrigent à la main.",
         ]
-        maxima = {
-            c.metadata.nbgrader.grade_id.rpartition("-")[0]: c.metadata.nbgrader.points
-            for c in lab.run.cells if c.metadata.get("nbgrader", {}).get("grade")
-        }  # fmt: skip
-        for exercise, maximum in maxima.items():
+        for exercise, maximum in _maxima(lab.run).items():
             written = SOLUTIONS / lab.name / "answers" / f"{exercise}.md"
             code = written.with_suffix(".py")
             if written.exists():
@@ -214,6 +214,33 @@ class Site:
                         parts.append(f"L'élève lit un message qui contient : `{answer.message.replace('`', ' ')}`.")
                     parts.append(_fence("{code-block} python", answer.source))
         return "\n\n".join(parts) + "\n"
+
+    def _messages(self) -> str:
+        """What goes wrong in each lab, indexed by message: kept wrong answers, and the help folded in the lab."""
+        parts = [
+            "# Erreurs, par message",
+            "Ce que lit l'élève, par ordre alphabétique, et ce qui s'est passé : les erreurs gardées avec le TP (en anglais, avec la "
+            "note qu'elles obtiennent) et les aides « J'ai ce message… » du notebook. Les messages communs à tous les TP, ceux de "
+            "l'installation et de la correction sont dans le guide de dépannage.",
+        ]
+        for lab in self.labs:
+            rows = sorted(set(self._mistakes(lab) + _helps(lab.run)), key=lambda row: (_sorted_as(row[0]), row))
+            if rows:
+                lines = [" | ".join(text.replace("|", "\\|") for text in row) for row in rows]
+                parts += [f"## {lab.title}", "| message | exercice | ce qui s'est passé |\n|---|---|---|\n" +
+                          "\n".join(f"| {line} |" for line in lines)]  # fmt: skip
+        return "\n\n".join(parts) + "\n"
+
+    def _mistakes(self, lab: Lab) -> list[tuple[str, str, str]]:
+        rows = []
+        for exercise, maximum in _maxima(lab.run).items():
+            path = SOLUTIONS / lab.name / "answers" / f"{exercise}.py"
+            for answer in read_answers(path) if path.exists() else ():
+                if answer.kind == "wrong" and answer.message:
+                    said = " … ou ".join(f"`{_unescaped(part)}`" for part in answer.message.split("|"))
+                    note = f"{answer.description} ({_number(answer.points)} / {_number(maximum)})"
+                    rows.append((said, f"`{exercise}`", note))
+        return rows
 
     def _measures(self) -> str:
         """Times, memory and figures, all of them read in the executed notebooks."""
@@ -297,6 +324,42 @@ class Site:
         pieces = re.split(r"(^```.*?^```[ \t]*$)", text, flags=re.MULTILINE | re.DOTALL)
         pieces[::2] = [re.sub(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)", one, piece) for piece in pieces[::2]]
         return "".join(pieces)
+
+
+def _maxima(notebook) -> dict[str, float]:
+    """Points of each exercise."""
+    return {
+        cell.metadata.nbgrader.grade_id.rpartition("-")[0]: cell.metadata.nbgrader.points
+        for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")
+    }  # fmt: skip
+
+
+def _helps(notebook) -> list[tuple[str, str, str]]:
+    """(message, exercise, advice) of every « J'ai ce message… » of a lab."""
+    rows, exercise = [], ""
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            continue
+        if found := re.search(r"^#+ (Exercice \d+)", cell.source, re.MULTILINE):
+            exercise = found.group(1)
+        for block in re.findall(r"<summary>[^<]*J'ai ce message.*?</details>", cell.source, re.DOTALL):
+            for item in re.split(r"^- ", block, flags=re.MULTILINE)[1:]:
+                text = " ".join(item.replace("</details>", "").split())
+                said, _, advice = text.partition("\N{NO-BREAK SPACE}: " if "\N{NO-BREAK SPACE}: " in text else " : ")
+                if advice:
+                    rows.append((said, exercise, advice.rstrip(" ;.")))
+    return rows
+
+
+def _sorted_as(text: str) -> str:
+    """How an index sorts a message: neither signs nor accents nor case count."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", text) if c.isalnum() or c == " ")
+    return bare.casefold().strip()
+
+
+def _unescaped(expression: str) -> str:
+    """A regular expression as a reader wants it."""
+    return re.sub(r"\\(.)", r"\1", expression).replace(".*", "…").replace("`", " ")
 
 
 def _card_name(path: Path) -> str:

@@ -18,6 +18,14 @@ SHOWN = '''
 #
 # - comptez **deux fois** `x`.
 # </details>
+#
+# ### Exercice 12 — Compter
+#
+# <details><summary>🛟 « J'ai ce message… »</summary>
+#
+# - *trop grand* : comptez moins ;
+# - *`x | y`* : relisez.
+# </details>
 
 # %% tags=["demo"]
 import matplotlib.pyplot as plt
