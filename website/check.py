@@ -11,8 +11,8 @@ from grading.labs import SOLUTIONS, read_lab, secret_lines
 
 TEXT = {".html", ".js", ".json", ".txt", ".css", ".xml", ".md", ".ipynb", ".py", ".svg"}
 # What makes a browser load something, for each element; `<a href>` waits for a click.
-LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src", "link": "href",
-          "object": "data", "embed": "src"}  # fmt: skip
+LOADED = dict.fromkeys(("script", "img", "iframe", "source", "video", "audio", "embed"), "src")
+LOADED |= {"link": "href", "object": "data"}
 
 
 class Page(HTMLParser):
@@ -56,7 +56,8 @@ def faults(site: Path) -> list[str]:
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].targets:
                 found.append(f"{name}: no such place: {address}")
     for path in sorted(site.rglob("*.css")):
-        for address in re.findall(r"url\(\s*['\"]?([^)'\"]+)|@import\s+['\"]([^'\"]+)", path.read_text(encoding="utf-8")):
+        style = path.read_text(encoding="utf-8")
+        for address in re.findall(r"url\(\s*['\"]?([^)'\"]+)|@import\s+['\"]([^'\"]+)", style):
             if _elsewhere("".join(address)):
                 found.append(f"{path.relative_to(site)}: loaded from elsewhere: {''.join(address)}")
     return found

@@ -20,6 +20,7 @@ suppress_warnings = ["myst.header"]  # a document may skip a level of headings
 
 html_theme = "furo"
 html_static_path = ["static"]
+html_favicon = "static/icon.svg"
 html_css_files = ["course.css"]
 html_copy_source = False
 html_show_sourcelink = False

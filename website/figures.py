@@ -39,7 +39,8 @@ def describe(figure: Figure) -> str:
 def _panel(axes) -> str:
     title = " ".join(filter(None, (axes.get_title(loc=where) for where in ("left", "center", "right"))))
     kinds = list(_drawn(axes))
-    labels = [f"{name} : {text}" for name, text in (("abscisse", axes.get_xlabel()), ("ordonnée", axes.get_ylabel())) if text]
+    named = (("abscisse", axes.get_xlabel()), ("ordonnée", axes.get_ylabel()))
+    labels = [f"{name} : {text}" for name, text in named if text]
     legend = axes.get_legend()
     if legend is not None and (names := [text.get_text() for text in legend.get_texts() if text.get_text()]):
         labels.append(f"légende : {', '.join(names)}")

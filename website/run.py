@@ -31,6 +31,7 @@ from utils.paths import ROOT
 
 EXECUTED = ROOT / "build" / "executed"
 BUDGETS = ("full", "small")
+LIBRARIES = ("numpy", "torch", "transformers")  # whose versions are shown
 CELL_SECONDS = 3600
 _BEFORE = "from website.figures import describe_all\ndescribe_all(get_ipython())\ndel describe_all"
 _AFTER = """\
@@ -77,7 +78,8 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
     if budget == "small":
         environment["COURSE_BUDGET"] = "small"
     notebook = copy.deepcopy(source)
-    notebook.cells = [new_code_cell(_BEFORE, id="before"), *_with_student_checks(source.cells), new_code_cell(_AFTER, id="after")]
+    before, after = new_code_cell(_BEFORE, id="before"), new_code_cell(_AFTER, id="after")
+    notebook.cells = [before, *_with_student_checks(source.cells), after]
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
@@ -102,7 +104,7 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
         "machine": machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "date": time.strftime("%Y-%m-%d"),
-        "versions": {name: version(name) for name in ("torch", "transformers", "numpy")} | {"python": platform.python_version()},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     }
     return notebook
 
@@ -157,8 +159,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--budget", choices=BUDGETS, default="full")
     options = parser.parse_args(arguments)
     for lab in options.labs or labs():
-        measures = executed(lab, options.budget).metadata.measures
-        print(f"{lab}: {measures.wall_seconds} s, {measures.cpu_seconds} s of CPU, {measures.peak_bytes / 2**30:.1f} GiB")
+        m = executed(lab, options.budget).metadata.measures
+        print(f"{lab}: {m.wall_seconds} s, {m.cpu_seconds} s of CPU, {m.peak_bytes / 2**30:.1f} GiB")
     return 0
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from grading.nbgrader_config import COURSE
 from tests.website.conftest import sites, toy_course  # noqa: F401  (fixtures)
 from utils.paths import ROOT
 
@@ -118,25 +119,30 @@ def jupyter(tmp_path):
 class Jupyter:
     """A JupyterLab of its own: its settings touch nobody's, its kernels are this Python's."""
 
-    def __init__(self, home: Path, folder: Path, *arguments: str, **environment: str):
+    def __init__(self, home: Path, folder: Path, command: tuple[list[str], dict] | None = None, **environment: str):
         self.token, self.port = secrets.token_hex(16), _free_port()
         for name in ("config/labconfig", "workspaces", "settings", "runtime", "ipython"):
             (home / name).mkdir(parents=True, exist_ok=True)
         quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
         (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps(quiet))
+        # Every cell is in the page, not only those one sees.
+        whole = home / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_text(json.dumps({"windowingMode": "none"}))
         self.log = home / "log.txt"
+        plain = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+        arguments, given = command or (plain, os.environ)
         self.environment = {
-            **os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_CONFIG_DIR": str(home / "config"),
+            **given, "PYTHONPATH": str(ROOT), "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "IPYTHONDIR": str(home / "ipython"), **environment,
         }  # fmt: skip
         self.environment.pop("MPLBACKEND", None)
         self.command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
-            "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={folder}",
-            *(["--allow-root"] if os.geteuid() == 0 else []), *arguments,
+            *arguments, "--no-browser", "--ip=127.0.0.1", f"--port={self.port}", "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}", *(["--allow-root"] if os.geteuid() == 0 else []),
         ]  # fmt: skip
-        self.folder = folder
+        self.folder = COURSE if command else folder
 
     def __enter__(self) -> "Jupyter":
         with self.log.open("w") as log:
