@@ -45,9 +45,14 @@ def pytest_collection_modifyitems(items):
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[dev]'")
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("no Chromium: `apt install chromium`, or CHROMIUM=/path/to/it")
     with sync_api.sync_playwright() as playwright:
+        own = playwright.chromium.executable_path  # of `playwright install chromium`, where that has been done
+        path = path or (own if Path(own).exists() else None)
+        if path is None:
+            pytest.skip(
+                "no Chromium on this machine, so nothing was tried in a browser: `apt install chromium`, "
+                "`playwright install chromium`, or CHROMIUM=/path/to/it"
+            )
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=PATIENCE)
         yield browser
         browser.close()
