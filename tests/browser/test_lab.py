@@ -23,20 +23,16 @@ def running(jupyter):
 
 
 def opened(page, server, name: str) -> None:
-    page.goto(server.url(f"lab/tree/{name}"))
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.goto(server.url(f"lab/tree/{name}?reset"))  # without the tabs of before
+    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
     page.wait_for_function("document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'")
-
-
-def in_menu(page, menu: str, command: str) -> None:
-    page.locator(f".lm-MenuBar-item:has-text('{menu}')").first.click()
-    page.locator(f".lm-Menu-item[data-command='{command}']").first.click()
 
 
 def run_all(page, server, path) -> nbformat.NotebookNode:
     """« Run All », then « Save »; the notebook as it is on the disk."""
     cells = len(json.loads(path.read_text(encoding="utf-8"))["cells"])
-    in_menu(page, "Run", "notebook:run-all-cells")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(
         """cells => {
             const all = [...document.querySelectorAll('.jp-Notebook .jp-Cell')];
@@ -67,7 +63,8 @@ def test_a_released_lab_opens(page, running, tmp_path, photograph):
         for name in labs.labs():
             opened(page, server, f"{name}.ipynb")
             title = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4).cells[0].source.splitlines()[0]
-            assert page.locator(".jp-Notebook h1").first.inner_text().rstrip("¶") == title.removeprefix("# ")
+            shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) h1").first.inner_text()
+            assert shown.rstrip("¶") == title.removeprefix("# ")
             photograph(page, f"jupyterlab-{name}")
     assert page.abroad == []
 
