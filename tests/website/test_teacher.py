@@ -7,6 +7,7 @@ import pytest
 from grading.labs import SOLUTIONS, labs, read_lab
 from tests.grading.toy_lab import LAB
 from utils.paths import ROOT
+from website import check
 
 PLANS = (ROOT / "docs" / "session-plans.md").read_text(encoding="utf-8")
 SECTIONS = {
@@ -67,3 +68,9 @@ def test_mistakes_are_indexed_by_message(sites):
     assert "trop grand" in text and "comptez moins" in text and "Exercice 12" in text  # the help folded in the lab
     assert not (sites["student"] / "messages.html").exists()
     assert LAB in text or "TP d'essai" in text
+
+
+def test_what_students_have_anyway_is_no_secret(sites, tmp_path):
+    (tmp_path / "a.html").write_text("<p>the_answer_nobody_reads = 2 * x</p>", encoding="utf-8")
+    assert len(check.leaks(tmp_path, [LAB])) == 1
+    assert check.leaks(tmp_path, [LAB], given="    the_answer_nobody_reads = 2 * x") == []
