@@ -20,7 +20,8 @@ $(shell { [ "$$(cat $(CORE) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c ''; } 2>/d
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lab update handin test test-slow release grade report import-moodle moodle bench-grade demo formgrader screenshot pins clean
+.PHONY: help setup lab update handin test test-browser test-slow release grade report import-moodle moodle bench-grade demo \
+  formgrader site screenshot pins clean
 
 help:  ## cette liste
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
@@ -53,7 +54,7 @@ $(CORE): pyproject.toml constraints.txt
 
 $(FULL): $(CORE)
 	@echo "==> Bibliothèques de correction et de test"
-	@$(PIP_INSTALL) --editable '.[grading,cluster,dev]'
+	@$(PIP_INSTALL) --editable '.[grading,cluster,site,dev]'
 	@touch $@
 
 $(VENV):
@@ -68,9 +69,12 @@ $(VENV):
 test: setup $(FULL)  ## toute la suite de tests, sauf ce qui dure plusieurs minutes
 	$(PY) -m ruff check .
 	$(PY) -m grading.release --check
-	$(PY) -m pytest -m "not slow" --durations=10
+	$(PY) -m pytest -m "not slow and not browser" --durations=10
 
-test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, installation neuve
+test-browser: setup $(FULL)  ## JupyterLab, formgrader et le site dans Chromium (sans Chromium : rien, et c'est dit)
+	$(PY) -m pytest -m "browser and not slow" -rs --durations=10 tests/browser
+
+test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, site entier, installation neuve
 	$(PY) -m pytest -m slow --durations=0
 
 release: $(FULL)  ## solutions/ → notebooks/
@@ -94,8 +98,11 @@ bench-grade: setup $(FULL)  ## mesure la correction, avec nbgrader seul et ici �
 demo: setup $(FULL)  ## une classe fictive, corrigée de bout en bout
 	@$(PY) -m grading.demo
 
-formgrader: $(FULL)  ## l'interface de correction de nbgrader
-	@$(PY) -m grading.formgrader
+formgrader: $(FULL)  ## l'interface de correction de nbgrader (COURSE=build/demo/tp1_mlm : celle de la classe fictive)
+	@$(PY) -m grading.formgrader $(COURSE)
+
+site: setup $(FULL)  ## le site du cours : build/site/ et, pour l'enseignant, build/site-enseignant/ (SITE_ARGS="--budget small")
+	@$(PY) -m website.build $(SITE_ARGS)
 
 screenshot: $(FULL)  ## NOTEBOOK=exécuté.ipynb PNG=docs/tp1.png : l'image du README (demande Chromium)
 	@$(PY) tools/screenshot.py $(NOTEBOOK) $(PNG) $(SCREENSHOT_ARGS)

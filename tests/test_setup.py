@@ -110,7 +110,13 @@ def test_every_dependency_says_who_needs_it():
 
 @pytest.mark.parametrize(
     ("folders", "extras"),
-    [(["utils"], []), (["solutions"], []), (["grading", "tools"], ["grading"]), (["tests"], ["grading", "dev"])],
+    [
+        (["utils"], []),
+        (["solutions"], []),
+        (["grading", "tools"], ["grading"]),
+        (["website"], ["grading", "site"]),
+        (["tests"], ["grading", "dev"]),
+    ],
 )
 def test_what_is_imported_is_declared(folders, extras):
     """A library that comes only because another one needs it may leave with it."""
