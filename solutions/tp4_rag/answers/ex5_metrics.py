@@ -68,7 +68,7 @@ def ndcg_at_k(ranking, relevant, k):
     gain = sum(1 / math.log2(r + 1) for r, item in enumerate(ranking[:k], start=1) if item in relevant)
     return gain / sum(1 / math.log2(r + 1) for r in range(1, k + 1))
 
-# %% [wrong] points=1 message="le gain idéal met tous les bons en tête" the natural logarithm, without + 1
+# %% [wrong] points=1.5 message="le gain idéal met tous les bons en tête" the natural logarithm, without + 1
 def recall_at_k(ranking, relevant, k):
     return len(set(ranking[:k]) & relevant) / len(relevant)
 
