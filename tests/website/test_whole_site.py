@@ -14,7 +14,8 @@ from utils.paths import ROOT
 def test_both_editions_of_the_course(tmp_path):
     # A process of its own: other tests of the site make it believe in a toy course.
     command = [sys.executable, "-m", "website.build", "--budget", "small", "--to", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr[-5000:]
     labs = [path.stem for path in (ROOT / "solutions").glob("*/*.py") if path.stem == path.parent.name]
     for site in ("site", "site-enseignant"):
