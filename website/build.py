@@ -1,12 +1,13 @@
 """`make site`: build/site/ for students, build/site-enseignant/ for teachers.
 
-    python -m website.build [--budget small] [--edition student]
+    python -m website.build [--budget small] [--edition student] [--to folder]
 
 Labs are run where what is kept of them is out of date (`website.run`); warnings of Sphinx are errors; the built pages
 are then checked (`website.check`).  A site that fails leaves the former one in place.
 """
 
 import argparse
+import os
 import re
 import shutil
 import sys
@@ -76,15 +77,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m website.build", description=__doc__.splitlines()[0])
     parser.add_argument("--budget", choices=BUDGETS, default="full")
     parser.add_argument("--edition", choices=EDITIONS, action="append", help="both by default")
+    parser.add_argument("--to", type=Path, help="a folder for both sites, in the place of build/")
     options = parser.parse_args(arguments)
     problems = []
     try:
         labs = read_labs(options.budget)
         for edition in options.edition or EDITIONS:
-            found = build(edition, labs)
+            target = options.to / TARGETS[edition].name if options.to else TARGETS[edition]
+            found = build(edition, labs, target)
             problems += [f"{edition}: {problem}" for problem in found]
             if not found:
-                print(f"{TARGETS[edition].relative_to(ROOT)}/index.html")
+                print(f"{os.path.relpath(target)}/index.html")
     except LabError as error:
         problems.append(str(error))
     for problem in problems:
