@@ -40,7 +40,7 @@ def build_context(passages, tokenizer, budget):
         text, kept = longer, [rank] + kept
     return text, kept
 
-# %% [wrong] points=0.5 message="le budget est" counts the words of the text only
+# %% [wrong] points=1 message="le budget est" counts the words of the text only
 def build_context(passages, tokenizer, budget):
     used, kept = 0, []
     for rank, passage in enumerate(passages, start=1):
