@@ -75,7 +75,7 @@ test-browser: setup $(FULL)  ## JupyterLab, formgrader et le site dans Chromium 
 	$(PY) -m pytest -m "browser and not slow" -rs --durations=10 tests/browser
 
 test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, site entier, installation neuve
-	$(PY) -m pytest -m slow --durations=0
+	$(PY) -m pytest -m slow --durations=0 $(PYTEST_ARGS)
 
 release: $(FULL)  ## solutions/ → notebooks/
 	@$(PY) -m grading.release
