@@ -6,8 +6,8 @@ PY := $(VENV)/bin/python
 # The pins also hold for what builds a package that has no wheel (PIP_BUILD_CONSTRAINT: pip 25.3 and later).
 PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PY) -m pip install
 LAB_ARGS ?=
-# The model roles that the labs use today; `make setup ROLES="masked causal instruct"` brings more.
-ROLES ?= masked causal
+# The model roles that the labs use today; `make setup ROLES="masked causal"` brings fewer.
+ROLES ?= masked causal instruct embedder
 # A Python of your choice: make lab PYTHON=/path/to/python3.12
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
@@ -20,7 +20,8 @@ $(shell { [ "$$(cat $(CORE) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c ''; } 2>/d
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lab test test-slow release grade report import-moodle moodle bench-grade demo formgrader screenshot pins clean
+.PHONY: help setup lab update handin test test-browser test-slow release grade report import-moodle moodle bench-grade demo \
+  formgrader site screenshot pins clean
 
 help:  ## cette liste
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
@@ -29,6 +30,13 @@ lab: setup  ## installe tout au besoin, puis ouvre JupyterLab sur notebooks/
 	@echo "==> JupyterLab : ouvrez l'adresse affichée ci-dessous (Ctrl+C pour arrêter)"
 	@mkdir -p notebooks
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --no-browser --log-level=WARN --ServerApp.root_dir=notebooks $(ALLOW_ROOT) $(LAB_ARGS)
+
+update: $(CORE)  ## la nouvelle version du cours, dans vos notebooks aussi : vos réponses restent (NOTEBOOK=copie.ipynb)
+	@$(PY) -m utils.update --pull $(if $(NOTEBOOK),"$(NOTEBOOK)")
+	@$(MAKE) --no-print-directory setup
+
+handin: $(CORE)  ## NOTEBOOK=tp1_mlm.ipynb : vérifie un notebook et prépare l'archive à rendre
+	@$(PY) -m utils.handin "$(NOTEBOOK)"
 
 setup: $(CORE)  ## environnement, modèles, données, diagnostic ; sans ouvrir JupyterLab
 	@echo "==> Modèles et données"
@@ -46,7 +54,7 @@ $(CORE): pyproject.toml constraints.txt
 
 $(FULL): $(CORE)
 	@echo "==> Bibliothèques de correction et de test"
-	@$(PIP_INSTALL) --editable '.[grading,cluster,dev]'
+	@$(PIP_INSTALL) --editable '.[grading,cluster,site,dev]'
 	@touch $@
 
 $(VENV):
@@ -61,10 +69,13 @@ $(VENV):
 test: setup $(FULL)  ## toute la suite de tests, sauf ce qui dure plusieurs minutes
 	$(PY) -m ruff check .
 	$(PY) -m grading.release --check
-	$(PY) -m pytest -m "not slow" --durations=10
+	$(PY) -m pytest -m "not slow and not browser" --durations=10
 
-test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, installation neuve
-	$(PY) -m pytest -m slow --durations=0
+test-browser: setup $(FULL)  ## JupyterLab, formgrader et le site dans Chromium (sans Chromium : rien, et c'est dit)
+	$(PY) -m pytest -m "browser and not slow" -rs --durations=10 tests/browser
+
+test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, site entier, installation neuve
+	$(PY) -m pytest -m slow --durations=0 $(PYTEST_ARGS)
 
 release: $(FULL)  ## solutions/ → notebooks/
 	@$(PY) -m grading.release
@@ -87,8 +98,11 @@ bench-grade: setup $(FULL)  ## mesure la correction, avec nbgrader seul et ici �
 demo: setup $(FULL)  ## une classe fictive, corrigée de bout en bout
 	@$(PY) -m grading.demo
 
-formgrader: $(FULL)  ## l'interface de correction de nbgrader
-	@$(PY) -m grading.formgrader
+formgrader: $(FULL)  ## l'interface de correction de nbgrader (COURSE=build/demo/tp1_mlm : celle de la classe fictive)
+	@$(PY) -m grading.formgrader $(COURSE)
+
+site: setup $(FULL)  ## le site du cours : build/site/ et, pour l'enseignant, build/site-enseignant/ (SITE_ARGS="--budget small")
+	@$(PY) -m website.build $(SITE_ARGS)
 
 screenshot: $(FULL)  ## NOTEBOOK=exécuté.ipynb PNG=docs/tp1.png : l'image du README (demande Chromium)
 	@$(PY) tools/screenshot.py $(NOTEBOOK) $(PNG) $(SCREENSHOT_ARGS)

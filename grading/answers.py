@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.demos import is_demo
 from grading.labs import SOLUTIONS, LabError, labs, read_lab
 from grading.nbgrader_config import STUB
+from utils.demos import is_demo
 
 HEADER = re.compile(
     r'^# %% \[(right|wrong)\](?: points=([\d.]+))?(?: message="(.*?)(?<!\\)")?(?: (.*))?$', re.MULTILINE

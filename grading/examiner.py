@@ -41,10 +41,10 @@ import torch
 
 from grading import answering
 from grading.answering import DTYPES, receive, send
-from grading.demos import is_demo
 from grading.forkserver import ONE_THREAD, PARENT_DEATH_SIGNAL, prctl
 from grading.labs import HIDDEN_MARKS
 from utils.checks import Mismatch
+from utils.demos import is_demo
 
 EXAM_SECONDS = 900  # for one check of one student, whatever the kernel's own limits
 EXAM_MB = 4000  # for the process of one check, besides what it starts with

@@ -1,17 +1,34 @@
-"""`make formgrader`: JupyterLab with nbgrader's formgrader on the teacher's gradebook."""
+"""`make formgrader`: JupyterLab with nbgrader's formgrader on the teacher's gradebook, or on another course's.
+
+    python -m grading.formgrader [build/demo/tp1_mlm] [options of JupyterLab]
+"""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from grading.nbgrader_config import COURSE
+from grading.nbgrader_config import COURSE, FOLDER
+
+
+def command(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """What to run, and its environment, to see the course whose gradebook lies in `folder`."""
+    arguments = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--config={COURSE / 'nbgrader_config.py'}"]
+    arguments += [f"--ServerApp.root_dir={folder}"]  # the formgrader wants the course inside it
+    arguments += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return arguments, {**os.environ, FOLDER: str(folder)}
 
 
 def main() -> int:
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--config={COURSE / 'nbgrader_config.py'}"]
-    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    given = sys.argv[1:]
+    folder = Path(given.pop(0)).resolve() if given and not given[0].startswith("-") else COURSE
+    if not (folder / "gradebook.db").exists():
+        print(f"No gradebook in {folder}: run `make grade` first (`make demo` for the course of a demonstration).")
+        return 1
+    arguments, environment = command(folder)
     print("Open the address below, then the menu Nbgrader > Formgrader (Ctrl+C stops).")
-    return subprocess.run([*command, *sys.argv[1:]], cwd=COURSE, check=False).returncode
+    # nbgrader reads its settings from the folder where it is started.
+    return subprocess.run([*arguments, *given], cwd=COURSE, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from grading import pages
-from grading.demos import left_out
 from grading.intake import HandIn, Unusable, take_in
 from grading.kernels import Engine, Run, cores
 from grading.labs import LabError, labs
@@ -36,6 +35,7 @@ from grading.nbgrader_config import COURSE, workshop
 from grading.record import Course
 from grading.release import quiet
 from grading.sandbox import SandboxError
+from utils.demos import left_out
 from utils.paths import ROOT
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
-from grading.demos import DEMO, faults
+from utils.demos import DEMO, faults
 from utils.paths import ROOT
 
 SOLUTIONS = ROOT / "solutions"

@@ -1,5 +1,6 @@
 """nbgrader's settings: one function for our own commands, and the file that `nbgrader` and formgrader read."""
 
+import os
 from pathlib import Path
 
 from traitlets.config import Config
@@ -7,6 +8,7 @@ from traitlets.config import Config
 STUB = '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")'
 TEXT_STUB = "*Votre réponse ici.*"
 COURSE = Path(__file__).resolve().parent  # the teacher's course: hand-ins, gradebook, feedback
+FOLDER = "GRADING_COURSE"  # the environment variable that names another one, for `grading.formgrader`
 CELL_TIMEOUT = 300  # seconds; nbgrader's 30 are too few for a cell that trains
 
 
@@ -58,4 +60,4 @@ try:
 except NameError:
     pass
 else:
-    c.merge(configuration(COURSE))
+    c.merge(configuration(Path(os.environ.get(FOLDER) or COURSE)))

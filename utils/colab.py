@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent  # not utils.paths, which imports a library that may be missing
-INTERFACE = {"jupyterlab", "notebook", "ipykernel"}  # Colab brings its own
+INTERFACE = {"jupyterlab", "notebook", "ipykernel", "jupyter-client"}  # Colab brings its own
 
 
 def pins() -> dict[str, str]:

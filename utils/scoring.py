@@ -22,13 +22,21 @@ def continuation_logprobs(model, tokenizer, prompt: str, continuations: list[str
     return _score(model, rows, starts, batch_size), np.array([len(row) for row in rows]) - starts
 
 
+def pair_logprobs(model, tokenizer, pairs: list[tuple[str, str]], batch_size: int = 32):
+    """log P(continuation | prompt), in nats, for each (prompt, continuation): a NumPy array (n,).
+
+    As `continuation_logprobs`, for prompts that may differ: what all of them share is read once.  Same `ValueError`.
+    """
+    return _score(model, *_rows(tokenizer, pairs), batch_size)
+
+
 def label_logprobs(model, tokenizer, prompts: list[str], labels: list[str], batch_size: int = 32):
     """log P(label | prompt), in nats, for every prompt and every label: a NumPy array (prompts, labels).
 
     As `continuation_logprobs` prompt by prompt, to rounding, but faster: see the module.  Same `ValueError`.
     """
-    rows, starts = _rows(tokenizer, [(prompt, label) for prompt in prompts for label in labels])
-    return _score(model, rows, starts, batch_size).reshape(len(prompts), len(labels))
+    pairs = [(prompt, label) for prompt in prompts for label in labels]
+    return pair_logprobs(model, tokenizer, pairs, batch_size).reshape(len(prompts), len(labels))
 
 
 def _rows(tokenizer, pairs: list[tuple[str, str]]) -> tuple[list[list[int]], np.ndarray]:
@@ -57,7 +65,7 @@ def _score(model, rows: list[list[int]], starts: np.ndarray, batch_size: int) ->
         for t in range(start, len(row)):
             wanted.setdefault(tuple(row[:t]), []).append((i, row[t]))
     contexts = _maximal(wanted)
-    shared = _common_prefix(contexts) if len(contexts) > 1 else 0
+    shared = common_prefix(contexts[0], contexts[-1]) if len(contexts) > 1 else 0  # they are sorted
     cache = None
     if shared:
         cache = _read(model, [contexts[0][:shared]], wanted, totals, None, 0)
@@ -74,10 +82,12 @@ def _maximal(contexts) -> list[tuple[int, ...]]:
     return [c for c, following in zip(ordered, ordered[1:] + [()], strict=True) if following[: len(c)] != c]
 
 
-def _common_prefix(contexts: list[tuple[int, ...]]) -> int:
-    """The number of tokens that all the contexts, which are sorted, begin with."""
-    first, last = contexts[0], contexts[-1]
-    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+def common_prefix(one, other) -> int:
+    """The number of first elements that two sequences share."""
+    shared = 0
+    while shared < min(len(one), len(other)) and one[shared] == other[shared]:
+        shared += 1
+    return shared
 
 
 def _read(model, contexts, wanted: dict, totals: np.ndarray, cache, shared: int):

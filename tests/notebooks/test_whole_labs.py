@@ -8,6 +8,7 @@ from nbclient import NotebookClient
 
 from grading.labs import SOLUTIONS, labs, read_lab
 from utils.paths import ROOT
+from website.run import executed, points
 
 
 def printed(notebook, tmp_path, monkeypatch, **environment) -> str:
@@ -26,12 +27,14 @@ def exercises(notebook) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("lab", labs())
-def test_reference_runs_and_passes_every_visible_test(lab, tmp_path, monkeypatch):
-    notebook = read_lab(SOLUTIONS / lab / f"{lab}.py")
-    text = printed(notebook, tmp_path, monkeypatch)
-    assert "❌" not in text and "⏳" not in text, text
-    assert len(re.findall(r"Points : ", text)) == exercises(notebook)
+def test_reference_runs_and_passes_every_test(lab):
+    """Hidden tests included; kept as the site keeps it (`website.run`), so that it is run once for both."""
+    notebook = executed(lab, "small")
+    earned, total = points(notebook)
+    assert earned == total == sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in notebook.cells
+                                  if cell.metadata.get("nbgrader", {}).get("grade_id", "").endswith("-check"))  # fmt: skip
 
 
 @pytest.mark.slow

@@ -24,6 +24,13 @@ FIXED = {
 }
 
 
+BOOLQ = (
+    12271,
+    15942,
+    "5825872db231c7b7fb6c8b03071bee6350dd6366720018b48a4b3328e778f3fc",
+)  # (passages, questions, SHA-256 of both tables)
+
+
 @pytest.fixture(scope="module", params=LOADERS)
 def corpus(request):
     """(name, DatasetDict), from the user's cache, filled at need."""
@@ -106,6 +113,26 @@ def test_general_validation_and_test_are_held_out_of_the_masked_model():
     title_of = dict(unlike)
     assert {title_of[text] for text in held_out} == {*titles["validation"], *titles["test"]}
     assert {title_of[text] for text in seen} == set(titles["train"])
+
+
+def test_boolq_is_fixed_and_its_tables_agree():
+    boolq = corpora.load_boolq()
+    passages, questions = boolq["passages"], boolq["questions"]
+    digest = hashlib.sha256()
+    for row in [*passages, *questions]:
+        digest.update(repr(sorted(row.items())).encode())
+    assert (len(passages), len(questions), digest.hexdigest()) == BOOLQ
+    ids = set(passages["id"])
+    assert len(ids) == len(passages) and set(questions["passage"]) == ids  # each passage has its question
+    assert all(row["title"] and row["text"] == " ".join(row["text"].split()) for row in passages)
+
+
+def test_a_boolq_id_is_the_hash_of_the_passage_as_published():
+    # From the paper's own example (Clark et al. 2019, figure 1): "Has the UK been hit by a hurricane?"
+    boolq = corpora.load_boolq()
+    row = next(row for row in boolq["questions"] if row["question"] == "has the uk been hit by a hurricane")
+    passage = next(p for p in boolq["passages"] if p["id"] == row["passage"])
+    assert "1987" in passage["text"]
 
 
 def test_an_unknown_name():

@@ -4,7 +4,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from grading import labs
-from grading.demos import defined, faults, left_out, needed
+from utils.demos import defined, faults, left_out, needed
 
 SETUP, CHECK = "import math\nk = 3", "assert double(k) == 6"
 DEMO = "curve = [double(i) for i in range(k)]\nfor value in curve:\n    print(value)"

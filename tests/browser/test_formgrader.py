@@ -1,0 +1,57 @@
+"""The formgrader in a browser: the class of `make demo`, a mark and a comment by hand, and where they end up."""
+
+import csv
+import html
+
+import pytest
+
+from grading import demo, formgrader, grade
+from tests.grading.conftest import toy  # noqa: F401  (a fixture)
+from tests.grading.toy_lab import LAB
+
+STUDENT, MARK = "1-parfaite", 1.5
+COMMENT = "Bonne réponse ; précisez « le corrigé » & donnez un exemple."
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_mark_and_a_comment_given_by_hand(page, jupyter, tmp_path, photograph):
+    root = tmp_path / "class"
+    assert demo.demo(LAB, root) == []
+    with jupyter(root, command=formgrader.command(root)) as server:
+        page.goto(server.url("lab"))  # the address that JupyterLab prints: it lets the browser in
+        page.wait_for_selector(".lm-MenuBar-item:has-text('Nbgrader')")
+        page.goto(server.url(f"formgrader/manage_submissions/{LAB}"))
+        page.wait_for_selector(f"td:has-text('{STUDENT}')")
+        shown = page.locator("tbody").inner_text()
+        assert all(student.name in shown for student in demo.the_class(LAB))
+        photograph(page, "formgrader-classe")
+
+        page.goto(server.url(f"formgrader/gradebook/{LAB}/{LAB}"))
+        page.wait_for_selector(".name a.name-hidden")
+        assert STUDENT not in page.locator("tbody").inner_text()  # names are hidden until asked for
+        address = page.locator(f"tr:has(a.name-shown:text-is('{STUDENT}')) a.name-hidden").get_attribute("href")
+        page.goto(server.url(address.lstrip("/")))
+        cell = page.locator(".nbgrader_cell:has(textarea.comment):has(input.score)")
+        assert "Parce que le corrigé le dit ainsi" in cell.inner_text()
+        page.wait_for_function("formgrader.grades?.loaded && formgrader.comments?.loaded")
+        for place, text in ((cell.locator("input.score"), str(MARK)), (cell.locator("textarea.comment"), COMMENT)):
+            with page.expect_response(lambda answer: answer.request.method == "PUT") as saved:
+                place.fill(text)
+                place.blur()
+            assert saved.value.ok
+        cell.scroll_into_view_if_needed()
+        photograph(page, "formgrader-copie")
+
+    # `make grade` again: nothing is executed, only the page that changed is made anew.
+    marks = grade.grade(root, LAB)
+    (mine,) = (mark for mark in marks if mark.student == STUDENT)
+    assert mine.points["ex3_words"] == MARK and not mine.to_grade
+    grade.write_csv(marks, root / "grades.csv")
+    with (root / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = (row for row in csv.DictReader(file) if row["student"] == STUDENT)
+    assert float(row["ex3_words"]) == MARK and float(row["total"]) == mine.total == 3 + MARK
+    feedback = root / "feedback" / STUDENT / LAB / f"{LAB}.html"
+    assert COMMENT in html.unescape(feedback.read_text(encoding="utf-8"))
+    page.goto(feedback.as_uri())
+    assert page.locator(f"text={COMMENT[:30]}").count()
+    photograph(page, "retour-de-l-eleve")
