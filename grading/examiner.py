@@ -269,12 +269,15 @@ class Lab:
         (one, other), (result, outcome) = socket.socketpair(), socket.socketpair()
         student = os.fork()
         if student == 0:
+            for end in (other, result, outcome):  # so that the end of one process is seen by the others
+                end.close()
             with contextlib.redirect_stdout(io.StringIO()):
                 answering.Answers(one, answers).serve()
             os._exit(0)
         exam = os.fork()
         if exam == 0:
             one.close()
+            result.close()
             try:
                 self.examine(other, outcome, source, name)
             finally:
@@ -319,6 +322,8 @@ class Exam:
     def __init__(self, line: socket.socket, lab: Lab, name: str):
         self.line, self.lab, self.name = line, lab, name
         self.named = _named(lab.namespace, lab.given)
+        # All that the student's side may name: what both have, never what the check computes under whatever name.
+        self.common = {tuple(path): _at(lab.namespace, path) for path in self.named.values()}
         self.keep = list(lab.namespace.values())  # ids stay theirs
         self.patches: list = []
         self.broken = False
@@ -332,7 +337,7 @@ class Exam:
             if name not in found:
                 namespace.pop(name, None)
             elif isinstance(found[name], dict) and found[name].get("k") == "function":
-                namespace[name] = self.stand_in(name, {"name": name})
+                namespace[name] = self.common[name,] = self.stand_in(name, {"name": name})
                 self.named[id(namespace[name])] = [name]
             else:
                 namespace[name] = Decoder(buffers, self).decode(found[name])
@@ -395,6 +400,12 @@ def _named(namespace: dict, given: set[str]) -> dict[int, list]:
         elif type(value).__module__.split(".")[0] in LIBRARIES:
             found[id(value)] = [name]
     return found
+
+
+def _at(namespace: dict, path: list) -> object:
+    """What a path of `_named` leads to."""
+    name, *module = path
+    return namespace[name].get_submodule(module[0]) if module else namespace[name]
 
 
 class Pickler(cloudpickle.CloudPickler):
@@ -465,8 +476,7 @@ class Decoder:
         if kind == "shared":
             return self._shared[told["i"]]
         if kind == "named":
-            value = self._exam.lab.namespace[told["n"][0]]
-            return value.get_submodule(told["n"][1]) if len(told["n"]) > 1 else value
+            return self._exam.common[tuple(told["n"])]
         if kind in ("list", "tuple", "set", "frozenset", "Size"):
             make = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "Size": torch.Size}[kind]
             return make([self.decode(item) for item in told["v"]])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from grading import answers, examiner
+from grading import answering, answers, examiner
 from grading.labs import SOLUTIONS, labs, read_lab
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an examiner is forked, on Linux only")
@@ -133,6 +133,16 @@ def test_messages_quote_the_student_s_line():
     )
     told = examined(check, "def f():\n    a = 1\n    return a / 0")
     assert told["value"] == "0.0" and "ligne 3 de la cellule : return a / 0" in told["printed"]
+
+
+@pytest.mark.parametrize("name", ["expected", "np", "f", "model.weight"])
+def test_what_a_check_computes_cannot_be_named(name, monkeypatch):
+    """A forged answer refers to what both sides have, and to nothing else."""
+    told = {"result": {"k": "named", "n": name.split(".")}, "changed": [], "dice": None, "first": 0}
+    monkeypatch.setattr(answering.Answers, "_call", lambda *_: (told, []))
+    outcome = examined("expected = [4, 2]\nf(1) == expected", "def f(x): return 1", given="model = torch.nn.Linear(1, 1)")
+    assert outcome is None or outcome["value"] == "False"
+    assert (outcome is None) == (name != "f")  # the student's own function is no secret
 
 
 def test_the_answers_of_the_toy_lab(toy, lab):

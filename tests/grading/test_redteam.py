@@ -263,6 +263,14 @@ answering.Answers._call = call
 def double(x):
     return 1
 """
+ANSWERS_BY_NAME = """
+import grading.answering as answering
+def call(self, message, buffers):
+    return {"result": {"k": "named", "n": ["expected"]}, "changed": [], "dice": None, "first": 0}, []
+answering.Answers._call = call
+def double(x):
+    return 1
+"""
 ANSWERS_NEVER = """
 import grading.answering as answering
 answering.answer = lambda path: None
@@ -345,6 +353,7 @@ def attacks(place, port):
         ),
         "answers-other-types": Attack(ANSWERS_OTHER_TYPES, note="vérifier"),
         "answers-a-pickle": Attack(ANSWERS_A_PICKLE.replace("MARK", repr(str(mark))), note="vérifier"),
+        "answers-with-what-is-expected": Attack(ANSWERS_BY_NAME, note="vérifier"),
         "answers-never": Attack(ANSWERS_NEVER, note="vérifier"),
         "answers-more-names": Attack(CALLER_S_NAMES),
         "edits-a-locked-cell": Attack(change=edited, note="verrouillées"),
@@ -450,7 +459,6 @@ def outcome(course, toy_release):
 @pytest.mark.parametrize("name", attacks(labs.ROOT, 1))
 @pytest.mark.timeout(900)
 def test_an_attack_gains_nothing(outcome, name):
-
     if name == "sees-other-processes" and not shutil.which("bwrap"):
         pytest.skip("Landlock does not hide the names of processes")
     attack, marks = outcome.attacks[name], outcome.marks[name]

@@ -18,8 +18,9 @@ def double(x):
 
 # %% exercise="ex1_double" role="check" points=2
 report = Report("Exercice 1", points=2)
+expected = 6
 with report.test("double(3)", points=1.5):
-    expect_equal(double(3), 6, "double(3)")
+    expect_equal(double(3), expected, "double(3)")
 ### BEGIN HIDDEN TESTS
 with report.test("a secret test of zero", points=0.5):
     expect_equal(double(0), 0, "double(0)")
