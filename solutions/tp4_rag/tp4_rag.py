@@ -570,7 +570,7 @@ report.score()
 
 # %% [markdown]
 # Les vecteurs de toute la collection se calculent **une fois** et se gardent : c'est l'**index**. Le nôtre est rangé dans le cache du cours sous une empreinte des textes et
-# du modèle ; si l'un des deux change, il est refait. (La première fois, comptez une à deux minutes sur 2 cœurs.)
+# du modèle ; si l'un des deux change, il est refait. (La première fois, comptez une à deux minutes sur 2 cœurs, davantage si la machine fait autre chose.)
 
 # %% tags=["demo"]
 began = time.perf_counter()
@@ -1115,7 +1115,7 @@ with attempt("Exercice 8"):
         print(f"RAG-Sequence moins {other} : {m:+.2f} [{low:+.2f} ; {high:+.2f}]")
 
 # %% [markdown]
-# Dans notre exécution, les documents font passer la log-probabilité de la bonne réponse de −10,2 à −4,4 nats. Mais les quatre façons de les donner se valent (RAG-Sequence moins empilés : +0,04 [−0,36 ; +0,47]) : sur ces questions
+# Dans notre exécution, les documents font passer la log-probabilité de la bonne réponse de −10,2 à −4,4 nats (gain apparié de +5,8 [+3,3 ; +8,6]). Mais les quatre façons de les donner se valent (RAG-Sequence moins empilés : +0,04 [−0,36 ; +0,47]) : sur ces questions
 # directes, le premier document est presque toujours le bon, et explique à lui seul la réponse. RAG-Sequence et RAG-Token diffèrent alors à peine. Additionner servirait si la recherche hésitait entre plusieurs documents ; empiler, si la réponse
 # demandait d'en croiser deux. Le coût, lui, diffère : $k$ appels courts au modèle d'un côté, un seul, long, de l'autre.
 #
@@ -1172,8 +1172,9 @@ for name, mask in [("notice trouvée", retrieved), ("notice manquée", ~retrieve
 
 # %% [markdown]
 # Dans notre exécution, la recherche fait passer le F1 de 4 % à 29 %, et l'EM de 2 % à 18 % ; apparié sur les 40 questions, le gain est de +0,25 [+0,14 ; +0,37] en F1 et de +0,15 [+0,05 ; +0,28] en EM : les deux
-# intervalles excluent zéro. Avec la bonne notice, on n'irait qu'à 40 % : l'essentiel de ce qui manque tient à la **lecture** (un modèle de 270 millions de paramètres), non à la recherche. Celle-ci a manqué 10 notices sur
-# 40, celles des dix paraphrases, et le F1 y est nul. La confiance baisse un peu quand la notice manque (33 % contre 44 %) : un indice, pas une alarme.
+# intervalles excluent zéro. Avec la bonne notice, on n'irait qu'à 40 % : l'essentiel de ce qui manque tient à la **lecture** (un modèle de 270 millions de paramètres). Une recherche parfaite n'ajouterait que
+# +0,11 de F1, et l'intervalle [−0,01 ; +0,23] contient zéro : 40 questions ne suffisent pas à le prouver. La recherche a pourtant manqué 10 notices sur 40, celles des dix paraphrases, et le F1 y est nul. La confiance baisse
+# un peu quand la notice manque (33 % [23 ; 42] contre 44 % [40 ; 47]) : un indice, pas une alarme.
 #
 # ### Fidélité : la réponse est-elle dans les documents ?
 #
@@ -1195,7 +1196,7 @@ for name in ("sans document", "avec la recherche"):
 display(pd.DataFrame(rows).style.hide(axis="index"))
 
 # %% [markdown]
-# Dans notre exécution, la recherche multiplie les réponses ancrées (de 8 % à 42 %), mais un quart des réponses sont ancrées **sans être exactes** : le modèle a copié le mauvais endroit, ou une partie seulement de la réponse. Et plus de la
+# Dans notre exécution, la recherche multiplie les réponses ancrées (de 8 % [0 ; 18] à 42 % [28 ; 57]), mais un quart des réponses [12 ; 38] sont ancrées **sans être exactes** : le modèle a copié le mauvais endroit, ou une partie seulement de la réponse. Et plus de la
 # moitié ne sont pas entièrement ancrées (parfois pour un dernier mot, coupé par la limite de dix tokens). « Avec ses sources » ne veut pas dire « vrai », ni même « tiré des sources » : il faut le vérifier.
 #
 # ### S'abstenir
@@ -1326,9 +1327,9 @@ with attempt("Exercice 9"):
     plt.show()
 
 # %% [markdown]
-# Dans notre exécution, le seuil (5,75) refuse trois questions sans réponse sur quatre, mais deux refus sur trois sont à tort : **toutes** les paraphrases sont refusées, puisque leur score BM25 est bas. Sans elles, la précision
-# passe de 34 % à 71 % (fiche des données). L'abstention hérite des défauts de la recherche : un score qui ne voit que les mots ne distingue pas « la base n'en parle pas » de « la base en parle autrement ». La précision est proche sur
-# les deux moitiés (35 % et 34 %), le rappel aussi (69 % et 75 %) : un seul paramètre s'ajuste peu au hasard.
+# Dans notre exécution, le seuil (5,75) refuse trois questions sans réponse sur quatre (rappel de 75 % [60 ; 86]), mais deux refus sur trois sont à tort (précision de 34 % [25 ; 45]) : **toutes** les paraphrases sont refusées, puisque leur score BM25 est bas. Sans elles, la précision
+# passe à 71 % [56 ; 83]. L'abstention hérite des défauts de la recherche : un score qui ne voit que les mots ne distingue pas « la base n'en parle pas » de « la base en parle autrement ». Sur les questions de
+# mise au point, on lisait 35 % et 69 % : rien n'est perdu d'une moitié à l'autre, un seul paramètre s'ajuste peu au hasard.
 #
 # ## 9. Un document piégé
 #
