@@ -2,6 +2,7 @@
 
 import csv
 import html
+import re
 
 import pytest
 
