@@ -74,7 +74,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import display
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 from tqdm.auto import tqdm
 
 from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
@@ -182,7 +182,7 @@ report.score()
 
 # %% [markdown]
 # Le modèle qui répond est Gemma 3 270M, dans sa version **de base** : il n'a pas appris à obéir, on lui montre donc deux exemples. Pour comparer
-# équitablement, la requête sera toujours la même, avec ou sans documents.
+# équitablement, la requête garde les mêmes exemples, accompagnés de leur texte quand il y a des documents.
 
 # %%
 causal, tokenizer = load_causal_lm()
@@ -225,7 +225,7 @@ print(f"sans document, {len(table)} questions : EM {table.EM.mean():.0%}, F1 {ta
 # parfois se **recouvrir**, pour qu'une phrase coupée ici soit entière à côté.
 #
 # ### Exercice 2 — Un découpage qui ne perd rien
-# *Difficulté ●●● · environ 15 minutes · 2,5 points*
+# *Difficulté ●●● · environ 25 minutes · 2,5 points*
 #
 # **Écrivez `split_text(text, size, overlap)`, qui renvoie la liste des couples `(start, end)` des morceaux `text[start:end]`.**
 #
@@ -233,7 +233,7 @@ print(f"sans document, {len(table)} questions : EM {table.EM.mean():.0%}, F1 {ta
 # 2. aucune coupure **dans un mot** : de part et d'autre d'une coupure, l'un des deux caractères au moins est une espace (ou un saut de ligne) ;
 # 3. le texte est entièrement couvert : le premier morceau commence à 0, le dernier finit à `len(text)`, et chacun commence **au plus tard** là où finit
 #    le précédent, et après le début de celui-ci ;
-# 4. deux voisins partagent au plus `overlap` caractères, et autant que la règle 2 le permet.
+# 4. deux voisins partagent au plus `overlap` caractères, et autant que les règles 2 et 3 le permettent.
 #
 # On suppose 0 ≤ `overlap` < `size`.
 #
@@ -247,6 +247,7 @@ print(f"sans document, {len(table)} questions : EM {table.EM.mean():.0%}, F1 {ta
 #
 # - *la cellule ne finit jamais* : chaque début doit être strictement après le précédent (`start + 1` au moins), et la boucle s'arrête quand `end == len(text)` ;
 # - *un mot coupé* : au bord `i`, `text[i - 1]` ou `text[i]` doit être une espace (`.isspace()`) ;
+# - *`IndexError: string index out of range`* : 0 et `len(text)` sont toujours des frontières, à tester d'abord ;
 # - *un mot plus long que `size`* : si l'on a reculé jusqu'à `start`, il faut **avancer** jusqu'à la fin du mot.
 # </details>
 
@@ -299,6 +300,7 @@ def check_split(text, size, overlap, tight=False):
 report = Report("Exercice 2 — Découper", points=2.5)
 sample_text = notices[place["eliza"]]["text"]
 with report.test("Sans recouvrement : rien de perdu, aucun mot coupé", points=0.75):
+    expect_equal(plain(split_text("", 10, 0), "split_text"), [], "split_text('', size=10, overlap=0)")
     for size in (60, 100, 10_000):
         check_split(sample_text, size, 0)
 with report.test("Avec recouvrement", points=0.75):
@@ -357,8 +359,8 @@ with attempt("Exercice 2"):
     plt.show()
 
 # %% [markdown]
-# Dans notre exécution, le rappel va de 71 % (morceaux de 75 caractères, sans recouvrement) à 95 % (1 200 caractères, recouvrement de moitié). De tout petits morceaux coupent la
-# réponse de son contexte ; au-delà de 150 à 300 caractères, la taille compte peu à budget de lecture égal, et le recouvrement aide à toutes les tailles. Il a un prix : à moitié
+# Dans notre exécution, le rappel va de 71 % (morceaux de 75 caractères, sans recouvrement) à 95 % (1 200 caractères, recouvrement de moitié). Le gain se
+# fait surtout de 75 à 150 ou 300 caractères : de tout petits morceaux coupent la réponse de son contexte. Au-delà, il est plus petit et dépend du recouvrement. Il a un prix : à moitié
 # recouverts, deux fois plus de morceaux à indexer. (229 questions : un écart de deux ou trois points entre deux courbes n'est pas sûr.)
 #
 # ## 3. Chercher par les mots : BM25
@@ -385,7 +387,8 @@ with attempt("Exercice 2"):
 #
 # - *un score trop grand d'un facteur constant* : pas de $k_1 + 1$ au numérateur ici ;
 # - *les documents longs sont favorisés* : $|d| / \overline{|d|}$ est multiplié par $b$, le reste est $1 - b$ ;
-# - *`math domain error`* : il manque le 1 dans le logarithme.
+# - *un score négatif* : il manque le 1 dans le logarithme ;
+# - *`math domain error`* : $n_t$ compte des **documents**, non des occurrences.
 # </details>
 
 # %% exercise="ex3_bm25" role="solution"
@@ -484,7 +487,7 @@ encoder, encoder_tokenizer = load_embedder()
 # *Difficulté ●●○ · environ 15 minutes · 2,5 points*
 #
 # L'encodeur donne un vecteur par **token** : `last_hidden_state`, de forme (lot, longueur, 384). Le vecteur d'un texte en est la **moyenne, sur les seuls
-# tokens du texte** (`attention_mask` vaut 1), ramenée à la **norme 1**. La similarité de deux textes est alors le produit scalaire de leurs vecteurs, et chercher, c'est trouver
+# tokens du texte** (`attention_mask` vaut 1), ramenée à la **norme 1**. Un texte est coupé à **256 tokens** (`truncation=True, max_length=256`), comme le fait sentence-transformers. La similarité de deux textes est alors le produit scalaire de leurs vecteurs, et chercher, c'est trouver
 # les plus grands produits scalaires (*maximum inner product search*).
 #
 # **Écrivez :**
@@ -502,7 +505,7 @@ encoder, encoder_tokenizer = load_embedder()
 #
 # - *le vecteur d'un texte change selon ses voisins de lot* : le remplissage (`[PAD]`) entre dans la moyenne ; utilisez le masque ;
 # - *`The size of tensor a must match…`* : le masque doit avoir une dimension de plus, `unsqueeze(-1)` ;
-# - *`requires_grad`* : entourez l'appel de l'encodeur de `torch.no_grad()`.
+# - *`Can't call numpy() on Tensor that requires grad`, ou la mémoire qui enfle* : entourez l'appel de l'encodeur de `torch.no_grad()`.
 # </details>
 
 # %% exercise="ex4_dense" role="solution"
@@ -540,7 +543,7 @@ def check_search(q, n, d, k, seed):
     g = torch.Generator().manual_seed(seed)
     queries, vectors = torch.randn(q, d, generator=g), torch.randn(n, d, generator=g)
     result = search(queries.clone(), vectors.clone(), k)
-    expect(type(result) is tuple and len(result) == 2, "search doit renvoyer un couple (scores, indices).")
+    expect(isinstance(result, (tuple, list)) and len(result) == 2, "search doit renvoyer un couple (scores, indices).")
     scores, indices = result
     expect_shape(scores, (q, k), "les scores de search")
     expect_shape(indices, (q, k), "les indices de search")
@@ -554,11 +557,11 @@ with report.test("Des textes de même longueur", points=0.5):
     check_embed(["a red car", "a blue car"])
 with report.test("Des longueurs différentes : le remplissage ne compte pas", points=0.75):
     check_embed(["Paris.", "The capital of France is a large city on the Seine.", passage_texts[0]])
+    check_embed([" ".join(["word"] * 600), "short"])
 with report.test("Les plus grands produits scalaires", points=0.75):
     check_search(3, 50, 8, 5, seed=0)
 ### BEGIN HIDDEN TESTS
-with report.test("Un texte seul, un texte trop long ; d'autres tailles", points=0.5):
-    check_embed([" ".join(["word"] * 600), "short"])
+with report.test("Un texte seul ; d'autres tailles", points=0.5):
     check_embed(["alone"])
     for seed, (q, n, k) in enumerate([(1, 7, 7), (6, 200, 1), (2, 30, 10)], start=1):
         check_search(q, n, 16, k, seed)
@@ -598,11 +601,13 @@ base /= np.linalg.norm(base, axis=1, keepdims=True)
 d = base.shape[1]
 
 def timed(index, k=10):
-    """(millisecondes par requête, les k meilleurs)."""
-    index.search(query_vectors, k)  # une fois pour rien : la première est plus lente
-    began = time.perf_counter()
-    _, found = index.search(query_vectors, k)
-    return 1000 * (time.perf_counter() - began) / len(query_vectors), found
+    """(millisecondes par requête, les k meilleurs) : le plus court de cinq essais, le moins troublé par le reste de la machine."""
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        _, found = index.search(query_vectors, k)
+        seconds.append(time.perf_counter() - began)
+    return 1000 * min(seconds) / len(query_vectors), found
 
 flat = faiss.IndexFlatIP(d)
 flat.add(base)
@@ -628,7 +633,7 @@ for name, index, parameter, values in [("IVF", ivf, "nprobe", [1, 2, 4, 8, 16, 3
 figure, axes = plt.subplots()
 axes.plot(flat_ms, 1, "k*", ms=12, label="exacte")
 for name, points in curves.items():
-    axes.plot([p[0] for p in points], [p[1] for p in points], "o-", label=f"{name}, construit en {built[name]:.0f} s")
+    axes.plot([p[0] for p in points], [p[1] for p in points], "o-", label=f"{name}, construit en {built[name]:.1f} s")
     for ms, recall, value in points:
         axes.annotate(value, (ms, recall), fontsize=7, xytext=(3, -9), textcoords="offset points")
 axes.set(xscale="log", xlabel="millisecondes par requête", ylabel="rappel des 10 plus proches", title=f"Rappel et temps, parmi {SIZE} vecteurs (nombres : nprobe, efSearch)")
@@ -646,7 +651,7 @@ del base, flat, ivf, hnsw, part
 
 # %% [markdown]
 # Dans notre exécution, parmi cent mille vecteurs, la recherche exacte coûte 5 ms par requête ; IVF retrouve 96 % des voisins en 0,14 ms (`nprobe` = 8), HNSW 97 % en 0,09 ms
-# (`efSearch` = 160) : de 35 à 60 fois moins, pour quelques voisins manqués. Le temps de la recherche exacte croît comme la collection (0,3 ms pour dix mille) : pour nos deux mille passages, elle
+# (`efSearch` = 160) : de 35 à 60 fois moins, pour quelques voisins manqués. Le temps de la recherche exacte croît au moins comme la collection (0,3 ms pour dix mille) : pour nos deux mille passages, elle
 # suffit largement. Un index approché se paie aussi à la construction (trois secondes ici pour HNSW) et en mémoire. (Des copies bruitées se ressemblent plus que de vrais textes : sur
 # d'autres données, la courbe sera différente.)
 #
@@ -747,7 +752,7 @@ report.score()
 # *Difficulté ●○○ · environ 5 minutes · 1 point*
 #
 # Les scores de BM25 et les produits scalaires n'ont pas la même échelle ; les **rangs**, si. La fusion par rang réciproque (*reciprocal rank fusion*, Cormack et al., 2009) donne à
-# chaque élément la somme, sur les classements où il figure, de $\frac{1}{60 + \text{rang}}$ (rang à partir de 1).
+# chaque élément la somme, sur les classements où il figure, de $\frac{1}{k + \text{rang}}$ (rang à partir de 1 ; `k` est une constante, 60 d'habitude, et non un nombre d'éléments à garder).
 #
 # **Écrivez `rrf(rankings, k)`, qui renvoie la liste de tous les éléments, du plus grand total au plus petit.**
 #
@@ -788,9 +793,9 @@ report = Report("Exercice 6 — Fusion", points=1)
 with report.test("Deux classements de trois éléments", points=0.5):
     check_rrf([["a", "b", "c"], ["b", "c", "a"]], 60)
     check_rrf([["a", "b"], ["c", "b"]], 60)
+    check_rrf([["a"], ["b", "c", "a"], ["c"]], 1)
 ### BEGIN HIDDEN TESTS
 with report.test("Des classements de longueurs différentes, d'autres k", points=0.5):
-    check_rrf([["a"], ["b", "c", "a"], ["c"]], 1)
     check_rrf([["a", "b", "c", "d"], ["d"]], 0)
     for seed in range(10):
         g = np.random.default_rng(seed)
@@ -833,8 +838,8 @@ with attempt("Exercices 5 et 6"):
             m, low, high = summary["rappel à 5"]
             axes.bar(x + 0.27 * (offset - 1), m, 0.25, yerr=[[m - low], [high - m]], capsize=3, color=f"C{offset}", label=engine if x == 0 else None)
     axes.set_xticks(range(len(kinds)), kinds)
-    axes.set(ylabel="rappel à 5", ylim=(0, 1.05), title=f"Trois moteurs, parmi {len(passages)} passages")
-    axes.legend(loc="lower right")
+    axes.set(ylabel="rappel à 5", ylim=(0, 1.25), title=f"Trois moteurs, parmi {len(passages)} passages")
+    axes.legend(loc="upper center", ncol=3)
     plt.show()
     display(pd.DataFrame(rows).sort_values("questions", kind="stable").style.hide(axis="index"))
 
@@ -985,7 +990,9 @@ print(f"en dernier plutôt qu'ailleurs : {m:+.2f} nat [{low:+.2f} ; {high:+.2f}]
 #
 # - *`-inf`* : `exp` puis `log` perd les probabilités minuscules ; `torch.logsumexp(…, dim=0)` ;
 # - *les deux fonctions donnent la même chose* : l'une somme sur les tokens **puis** sur les documents, l'autre l'inverse ;
-# - *`log_pz` compté plusieurs fois* : dans RAG-Sequence, $p(z \mid x)$ n'entre qu'une fois par document.
+# - *`log_pz` compté plusieurs fois* : dans RAG-Sequence, $p(z \mid x)$ n'entre qu'une fois par document ;
+# - *`The size of tensor a (2) must match…`* : `log_pz` est de forme (k,) ; `log_pz.unsqueeze(1)` l'aligne sur les documents, qui sont les lignes de `logp` ;
+# - *un résultat supérieur à 1* : renvoyez le logarithme, sans `exp`.
 # </details>
 
 # %% exercise="ex8_marginal" role="solution"
@@ -1016,7 +1023,8 @@ def check_marginals(pz, p, sequence, token, scale=""):
     for function, expected in ((rag_sequence, sequence), (rag_token, token)):
         if expected is not None:
             name = f"exp({function.__name__}) pour p(z|x) = {pz} et p(y_t|x,z) = {p}"
-            expect_close(math.exp(as_number(function(log_pz.clone(), logp.clone()), function.__name__)), expected, 1e-9, name, "Relisez l'ordre de la somme et du produit dans la formule.")
+            expect_close(math.exp(as_number(function(log_pz.clone(), logp.clone()), function.__name__)), expected, 1e-9, name,
+                         "L'ordre de la somme et du produit ? log_pz aligné sur les lignes de logp (unsqueeze(1)) ? Est-ce bien un logarithme qui est renvoyé ?")
 
 class TinyWorld:
     """Deux documents, trois mots, des réponses de trois mots : p(y_t | z, y_<t) au hasard."""
@@ -1030,12 +1038,12 @@ class TinyWorld:
         return torch.stack([self.tables[sequence[:t]][:, sequence[t]] for t in range(3)], dim=1)
 
 report = Report("Exercice 8 — Marginaliser", points=2)
-with report.test("RAG-Sequence, à la main : deux documents, deux tokens", points=0.5):
+with report.test("RAG-Sequence, à la main : deux documents, deux et trois tokens", points=0.5):
     check_marginals([0.5, 0.5], [[0.8, 0.5], [0.2, 0.1]], 0.5 * 0.4 + 0.5 * 0.02, None)
-    check_marginals([0.9, 0.1], [[0.1, 0.1], [1.0, 0.6]], 0.9 * 0.01 + 0.1 * 0.6, None)
-with report.test("RAG-Token, à la main : deux documents, deux tokens", points=0.5):
+    check_marginals([0.9, 0.1], [[0.1, 0.1, 0.5], [1.0, 0.6, 0.5]], 0.9 * 0.005 + 0.1 * 0.3, None)
+with report.test("RAG-Token, à la main : deux documents, deux et trois tokens", points=0.5):
     check_marginals([0.5, 0.5], [[0.8, 0.5], [0.2, 0.1]], None, 0.5 * 0.3)
-    check_marginals([0.9, 0.1], [[0.1, 0.1], [1.0, 0.6]], None, (0.09 + 0.1) * (0.09 + 0.06))
+    check_marginals([0.9, 0.1], [[0.1, 0.1, 0.5], [1.0, 0.6, 0.5]], None, (0.09 + 0.1) * (0.09 + 0.06) * (0.45 + 0.05))
 with report.test("Les probabilités de toutes les réponses font 1", points=0.5):
     for seed in range(3):
         world = TinyWorld(seed)
@@ -1102,14 +1110,14 @@ with attempt("Exercice 8"):
     axes.set_yticks(range(5), comparison.columns[::-1])
     axes.set(xlabel="log p(bonne réponse), nats", title=f"Additionner ou empiler trois passages ({len(comparison)} questions)")
     plt.show()
-    for other in ("empilés", "RAG-Token"):
+    for other in ("sans document", "le premier seul", "empilés", "RAG-Token"):
         m, low, high = interval(comparison["RAG-Sequence"] - comparison[other])
         print(f"RAG-Sequence moins {other} : {m:+.2f} [{low:+.2f} ; {high:+.2f}]")
 
 # %% [markdown]
 # Dans notre exécution, les documents font passer la log-probabilité de la bonne réponse de −10,2 à −4,4 nats. Mais les quatre façons de les donner se valent (RAG-Sequence moins empilés : +0,04 [−0,36 ; +0,47]) : sur ces questions
 # directes, le premier document est presque toujours le bon, et explique à lui seul la réponse. RAG-Sequence et RAG-Token diffèrent alors à peine. Additionner servirait si la recherche hésitait entre plusieurs documents ; empiler, si la réponse
-# demandait d'en croiser deux. Le coût, lui, diffère : $k$ passages courts d'un côté, un seul, long, de l'autre.
+# demandait d'en croiser deux. Le coût, lui, diffère : $k$ appels courts au modèle d'un côté, un seul, long, de l'autre.
 #
 # La marginalisation offre aussi une **citation** : par la règle de Bayes, $p(z \mid x, y) \propto p(z \mid x)\, p(y \mid x, z)$ dit quel document explique la réponse.
 
@@ -1126,8 +1134,8 @@ with attempt("Exercice 8"):
 # %% [markdown]
 # ## 8. De bout en bout
 #
-# Trois situations, en français, avec Gemma : **sans document** ; **avec la recherche** (les deux meilleures notices selon BM25) ; avec la **bonne notice** donnée, la borne que ne dépasserait
-# une recherche parfaite.
+# Trois situations, en français, avec Gemma : **sans document** ; **avec la recherche** (les deux meilleures notices selon BM25) ; avec la **bonne notice** donnée, c'est-à-dire avec une recherche
+# parfaite : la différence est ce que la recherche coûte.
 
 # %% tags=["demo"]
 def context(found):
@@ -1154,11 +1162,13 @@ axes.set(ylim=(0, 1), ylabel="moyenne sur les questions", title=f"De bout en bou
 axes.legend()
 plt.show()
 for column in ("EM", "F1"):
-    m, low, high = interval(results["avec la recherche"][column] - results["sans document"][column])
-    print(f"gain de la recherche, {column}, questions appariées : {m:+.2f} [{low:+.2f} ; {high:+.2f}]")
+    for better, worse in [("avec la recherche", "sans document"), ("bonne notice", "avec la recherche")]:
+        m, low, high = interval(results[better][column] - results[worse][column])
+        print(f"{better} moins {worse}, {column}, questions appariées : {m:+.2f} [{low:+.2f} ; {high:+.2f}]")
 retrieved = np.array([any(n["id"] in q["passages"] for n in f) for q, f in zip(asked, found)])
 for name, mask in [("notice trouvée", retrieved), ("notice manquée", ~retrieved)]:
-    print(f"{name} : {mask.sum()} questions, F1 {results['avec la recherche'].F1[mask].mean():.0%}, confiance {results['avec la recherche'].confiance[mask].mean():.0%}")
+    m, low, high = interval(results["avec la recherche"].confiance[mask])
+    print(f"{name} : {mask.sum()} questions, F1 {results['avec la recherche'].F1[mask].mean():.0%}, confiance {m:.0%} [{low:.0%} ; {high:.0%}]")
 
 # %% [markdown]
 # Dans notre exécution, la recherche fait passer le F1 de 4 % à 29 %, et l'EM de 2 % à 18 % ; apparié sur les 40 questions, le gain est de +0,25 [+0,14 ; +0,37] en F1 et de +0,15 [+0,05 ; +0,28] en EM : les deux
@@ -1180,12 +1190,13 @@ rows = []
 for name in ("sans document", "avec la recherche"):
     anchored = np.array([grounded(a.text, f) for a, f in zip(answers[name], found)])
     right = results[name].EM.to_numpy() > 0
-    rows.append({"réponses": name, "ancrées": f"{anchored.mean():.0%}", "ancrées et justes (EM)": f"{(anchored & right).mean():.0%}", "ancrées mais fausses": f"{(anchored & ~right).mean():.0%}", "inventées": f"{(~anchored).mean():.0%}"})
+    shares = {"ancrées": anchored, "ancrées et justes (EM)": anchored & right, "ancrées, EM nul": anchored & ~right, "avec un mot d'ailleurs": ~anchored}
+    rows.append({"réponses": name} | {label: "{:.0%} [{:.0%} ; {:.0%}]".format(*interval(share)) for label, share in shares.items()})
 display(pd.DataFrame(rows).style.hide(axis="index"))
 
 # %% [markdown]
-# Dans notre exécution, la recherche multiplie les réponses ancrées (de 8 % à 42 %), mais un quart des réponses sont ancrées **et fausses** : le modèle a copié le mauvais endroit. Et plus de la moitié contiennent encore un mot
-# qui n'est dans aucun document donné. « Avec ses sources » ne veut pas dire « vrai », ni même « tiré des sources » : il faut le vérifier.
+# Dans notre exécution, la recherche multiplie les réponses ancrées (de 8 % à 42 %), mais un quart des réponses sont ancrées **sans être exactes** : le modèle a copié le mauvais endroit, ou une partie seulement de la réponse. Et plus de la
+# moitié ne sont pas entièrement ancrées (parfois pour un dernier mot, coupé par la limite de dix tokens). « Avec ses sources » ne veut pas dire « vrai », ni même « tiré des sources » : il faut le vérifier.
 #
 # ### S'abstenir
 #
@@ -1202,14 +1213,15 @@ display(pd.DataFrame(rows).style.hide(axis="index"))
 #
 # <details><summary>💡 Un indice</summary>
 #
-# Il suffit d'essayer les scores eux-mêmes, et un seuil plus grand que tous (pour pouvoir tout refuser).
+# Il suffit d'essayer chaque score (entre deux scores voisins, rien ne change), et un seuil plus grand que tous, pour pouvoir tout refuser.
 # </details>
 #
 # <details><summary>🛟 « J'ai ce message… »</summary>
 #
 # - *`nan` ou `ZeroDivisionError`* : aucun refus, ou aucune question sans réponse ; renvoyez 0.0 ;
 # - *la précision et le rappel sont échangés* : la précision se divise par les **refus**, le rappel par les questions **sans réponse** ;
-# - *une grille de seuils trop grossière* : le meilleur est juste au-dessus de l'un des scores.
+# - *une grille de seuils trop grossière* : essayez les scores eux-mêmes ;
+# - *`The truth value of an array with more than one element is ambiguous`* : `~answerable` et `&`, avec des parenthèses, et non `not` et `and`.
 # </details>
 
 # %% exercise="ex9_abstention" role="solution"
@@ -1283,11 +1295,21 @@ top_scores = scores_fr.max(axis=1)
 answerable = np.array([q["kind"] != "unanswerable" for q in questions])
 kinds_fr = np.array([KIND[q["kind"]] for q in questions])
 half = np.arange(len(questions)) < len(questions) // 2  # les questions sont mélangées : la première moitié sert à la mise au point
+
+def wilson(share, n):
+    """L'intervalle de Wilson à 95 % d'une part observée sur n cas."""
+    ci = binomtest(round(share * n), int(n)).proportion_ci(method="wilson")
+    return f"[{ci.low:.0%} ; {ci.high:.0%}]"
+
 with attempt("Exercice 9"):
     threshold = best_threshold(top_scores[half], answerable[half])
     for name, part in [("mise au point", half), ("jugement", ~half)]:
         p, r = refusal(top_scores[part], answerable[part], threshold)
-        print(f"{name} ({part.sum()} questions) : seuil {threshold:.2f}, précision {p:.0%}, rappel {r:.0%}")
+        refused, empty = (top_scores[part] < threshold).sum(), (~answerable[part]).sum()
+        print(f"{name} ({part.sum()} questions) : seuil {threshold:.2f}, précision {p:.0%} {wilson(p, refused)}, rappel {r:.0%} {wilson(r, empty)}")
+    known = ~half & (kinds_fr != "paraphrase")
+    p, r = refusal(top_scores[known], answerable[known], threshold)
+    print(f"jugement, sans les paraphrases ({known.sum()} questions) : précision {p:.0%} {wilson(p, (top_scores[known] < threshold).sum())}, rappel {r:.0%}")
     for kind in KIND.values():
         print(f"   refusées parmi les questions « {kind} » : {(top_scores[~half & (kinds_fr == kind)] < threshold).mean():.0%}")
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), constrained_layout=True)
@@ -1336,7 +1358,7 @@ print(f"le faux document est classé premier pour {np.mean(first):.0%} des {len(
 SUSPECT = re.compile(r"ignore|consigne|instruction|réponds|la réponse est", re.IGNORECASE)
 
 def filtered(question, documents):
-    """Sans les phrases qui parlent au modèle ; sans les documents dont presque tous les mots pleins sont ceux de la question."""
+    """Sans les phrases qui parlent au modèle ; sans les documents dont plus de la moitié des mots pleins sont ceux de la question."""
     kept = []
     for d in documents:
         words = set(terms(d["text"]))
@@ -1370,39 +1392,39 @@ for attack, contexts in attacks.items():
         outcome[attack, defence] = ([TARGET.lower() in a.text.lower() for a in got], [token_f1(a.text, q["answers"]) for a, q in zip(got, victims)])
 
 # %% tags=["demo"]
-from scipy.stats import binomtest
-
 rows = []
 for (attack, defence), (fooled, useful) in outcome.items():
-    wilson = binomtest(sum(fooled), len(fooled)).proportion_ci(method="wilson")
-    rows.append({"attaque": attack, "défense": defence, "réponses « Napoléon »": f"{np.mean(fooled):.0%} [{wilson.low:.0%} ; {wilson.high:.0%}]", "F1": f"{np.mean(useful):.2f}"})
+    ci = binomtest(sum(fooled), len(fooled)).proportion_ci(method="wilson")
+    rows.append({"attaque": attack, "défense": defence, "réponses « Napoléon »": f"{np.mean(fooled):.0%} [{ci.low:.0%} ; {ci.high:.0%}]", "F1": f"{np.mean(useful):.2f}"})
 display(pd.DataFrame(rows).style.hide(axis="index"))
 figure, axes = plt.subplots()
 for offset, defence in enumerate(defences):
     for x, attack in enumerate(list(attacks)[1:]):
         fooled = outcome[attack, defence][0]
-        wilson = binomtest(sum(fooled), len(fooled)).proportion_ci(method="wilson")
-        axes.bar(x + 0.27 * (offset - 1), np.mean(fooled), 0.25, yerr=[[np.mean(fooled) - wilson.low], [wilson.high - np.mean(fooled)]], capsize=3, color=f"C{offset}", label=defence if x == 0 else None)
+        ci = binomtest(sum(fooled), len(fooled)).proportion_ci(method="wilson")
+        axes.bar(x + 0.27 * (offset - 1), np.mean(fooled), 0.25, yerr=[[max(0, np.mean(fooled) - ci.low)], [ci.high - np.mean(fooled)]], capsize=3, color=f"C{offset}", label=defence if x == 0 else None)
 axes.set_xticks(range(2), list(attacks)[1:])
 axes.set(ylim=(0, 1.05), ylabel="part des réponses détournées", title=f"Deux attaques, deux défenses ({len(victims)} questions)")
 axes.legend()
 plt.show()
 
 # %% [markdown]
-# Dans notre exécution, la consigne ajoutée n'est jamais suivie (0 sur 14, intervalle de 0 à 22 %) : un modèle de base n'obéit pas, il continue. Le **faux document**, lui, est classé premier pour toutes les questions, et détourne 29 % des réponses
-# (12 à 55 %), sans donner un seul ordre : il suffit de ressembler à une source. Le rappel entre balises n'y change rien (29 %) ; le filtre arrête les deux attaques (0 %) et garde un F1 proche de celui sans attaque (0,37 et 0,41). Ne
-# criez pas victoire : ce filtre a été écrit en connaissant l'attaque. Un faux document qui paraphrase la question le passerait. Et 14 questions ne donnent que des intervalles larges.
+# Dans notre exécution, la consigne ajoutée n'est jamais suivie (0 sur 14, intervalle de 0 à 22 %) : sans doute parce qu'un modèle de base n'obéit pas, il continue. Le **faux document**, lui, est classé premier pour toutes les questions, et détourne 29 % des réponses
+# (12 à 55 %), sans donner un seul ordre : il suffit de ressembler à une source. Le rappel entre balises n'y change rien (29 %) ; le filtre arrête le faux document (0 %) et garde un F1 proche de celui sans attaque (0,37 et 0,41). Ne
+# criez pas victoire : ce filtre a été écrit en connaissant l'attaque, et un faux document écrit autrement pourrait le passer (il serait aussi moins bien classé). Il a un coût : il supprime 22 phrases honnêtes de la base, qui parlent de
+# consignes ou d'instructions. Et 14 questions ne donnent que des intervalles larges.
 #
 # ### Exercice 10 — Que croire d'un RAG ?
 # *Difficulté ●●○ · environ 10 minutes · 2 points · correction manuelle*
 #
-# **En 3 phrases : qu'apporte la recherche à ce modèle, avec un nombre et son intervalle à l'appui ? Quand le système se trompe encore, d'où vient l'erreur (la recherche ou la lecture), et quelle mesure le
-# montre ? Citez enfin un risque que la recherche ajoute.**
+# **En 3 phrases : qu'apporte la recherche à ce modèle, avec un nombre et son intervalle à l'appui ? Quand le système se trompe encore, d'où vient l'erreur (la recherche ou la lecture) : citez une réponse fausse
+# de votre exécution (`results["avec la recherche"]`), et la mesure qui le montre. Citez enfin un risque que la recherche ajoute.**
 
 # %% [markdown] exercise="ex10_discussion" role="answer" points=2
 # ### BEGIN SOLUTION
-# La recherche fait passer le F1 de 4 % à 29 % sur 40 questions, un gain apparié de 0,25 [0,14 ; 0,37]. Les erreurs qui restent viennent surtout de la lecture, puisque même avec la bonne notice le F1 n'est que de 40 %, et pour
-# une part de la recherche, qui a manqué 10 notices sur 40 (F1 nul sur celles-là). En échange, quiconque écrit dans la base peut parler au modèle : un faux document, classé premier à chaque fois, a détourné 29 % des réponses.
+# La recherche fait passer le F1 de 4 % à 29 % sur 40 questions, un gain apparié de 0,25 [0,14 ; 0,37]. Les erreurs qui restent viennent surtout de la lecture, puisque même avec la bonne notice le F1 n'est que de 40 % (à « Combien de mots
+# connaissait le système de l'expérience Georgetown-IBM ? », il répond « 1000 mots » avec sous les yeux une notice qui dit 250), et pour une part de la recherche, qui a manqué les notices des 10 paraphrases. En échange, quiconque écrit dans la base
+# peut parler au modèle : un faux document, classé premier à chaque fois, a détourné 29 % des réponses.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1414,12 +1436,12 @@ plt.show()
 def course_pieces(size=700, overlap=100):
     """Les textes des TP, découpés : (source, texte)."""
     pieces = []
-    for path in sorted((ROOT / "notebooks").glob("*/*.ipynb")):
+    for path in sorted((ROOT / "notebooks").glob("tp[1-3]*/*.ipynb")):
         title = path.stem
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] != "markdown":
                 continue
-            text = re.sub(r"<[^>]+>", "", "".join(cell["source"]))
+            text = re.sub(r"</?(?:details|summary)>", "", "".join(cell["source"]))
             for section in re.split(r"(?m)^(?=#+ )", text):
                 heading = re.match(r"#+ (.*)", section)
                 title = f"{path.stem} · {heading.group(1)}" if heading else title
@@ -1448,8 +1470,8 @@ with attempt("Exercice 2"):
         ask(question)
 
 # %% [markdown]
-# Dans notre exécution, les sources sont souvent les bonnes (pour la perplexité, les parties du TP 1 et du TP 2 qui la définissent), et les réponses presque jamais : un modèle de base de 270 millions de paramètres rédige mal en français, et
-# répond au clafoutis comme au reste. Pour réviser, lisez les sources : c'est déjà un moteur de recherche du cours. Avec un meilleur modèle à la place de celui-ci, rien d'autre ne changerait.
+# Dans notre exécution, la première source est la bonne pour les deux questions du cours (la perplexité au TP 1, la température au TP 2), et les deux réponses sont fausses : un modèle de base de 270 millions de paramètres rédige mal en français, et
+# répond à la question hors sujet comme aux autres. Pour réviser, lisez les sources : c'est déjà un moteur de recherche du cours. Avec un meilleur modèle à la place de celui-ci, rien d'autre ne changerait.
 #
 # ## À retenir
 #
@@ -1473,7 +1495,7 @@ with attempt("Exercice 2"):
 # **2. Un index HNSW trouve 95 % des voisins exacts. Cela veut dire que…**
 #
 # <details><summary>A. 95 % des réponses sont justes</summary>❌ Il s'agit des voisins de la recherche exacte, pas des bonnes réponses.</details>
-# <details><summary>B. sur dix voisins exacts, il en manque un sur vingt en moyenne</summary>✅ Le prix d'une recherche plus rapide ; `efSearch` règle ce prix.</details>
+# <details><summary>B. sur vingt voisins exacts, il en manque un en moyenne</summary>✅ Le prix d'une recherche plus rapide ; `efSearch` règle ce prix.</details>
 # <details><summary>C. l'encodeur se trompe une fois sur vingt</summary>❌ L'encodeur est le même dans les deux recherches.</details>
 #
 # **3. RAG-Sequence et RAG-Token donnent la même probabilité quand…**

@@ -140,7 +140,8 @@ def test_what_a_check_computes_cannot_be_named(name, monkeypatch):
     """A forged answer refers to what both sides have, and to nothing else."""
     told = {"result": {"k": "named", "n": name.split(".")}, "changed": [], "dice": None, "first": 0}
     monkeypatch.setattr(answering.Answers, "_call", lambda *_: (told, []))
-    outcome = examined("expected = [4, 2]\nf(1) == expected", "def f(x): return 1", given="model = torch.nn.Linear(1, 1)")
+    given = "model = torch.nn.Linear(1, 1)"
+    outcome = examined("expected = [4, 2]\nf(1) == expected", "def f(x): return 1", given=given)
     assert outcome is None or outcome["value"] == "False"
     assert (outcome is None) == (name != "f")  # the student's own function is no secret
 

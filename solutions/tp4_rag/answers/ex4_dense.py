@@ -28,7 +28,7 @@ def search(queries, vectors, k):
     scores, indices = torch.einsum("qd,nd->qn", queries, vectors).sort(dim=-1, descending=True)
     return scores[:, :k], indices[:, :k]
 
-# %% [wrong] points=1.25 message="attention_mask" the padding enters the mean
+# %% [wrong] points=1.75 message="attention_mask" the padding enters the mean
 def embed(encoder, tokenizer, texts):
     inputs = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
     with torch.no_grad():

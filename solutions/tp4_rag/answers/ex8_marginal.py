@@ -23,7 +23,7 @@ def rag_sequence(log_pz, logp):
 def rag_token(log_pz, logp):
     return float(np.logaddexp.reduce(log_pz.numpy()[:, None] + logp.numpy(), axis=0).sum())
 
-# %% [wrong] points=1.5 message="Relisez l'ordre" the two exchanged inside rag_sequence
+# %% [wrong] points=1.5 message="L'ordre de la somme" the two exchanged inside rag_sequence
 def rag_sequence(log_pz, logp):
     return torch.logsumexp(log_pz[:, None] + logp, dim=0).sum()
 
@@ -37,7 +37,7 @@ def rag_sequence(log_pz, logp):
 def rag_token(log_pz, logp):
     return (log_pz.exp()[:, None] * logp.exp()).sum(0).log().sum()
 
-# %% [wrong] points=0.5 message="Relisez l'ordre" the prior counted at each token
+# %% [wrong] points=0.5 message="L'ordre de la somme" the prior counted at each token
 def rag_sequence(log_pz, logp):
     return torch.logsumexp((log_pz[:, None] + logp).sum(1), dim=0)
 
@@ -51,7 +51,7 @@ def rag_sequence(log_pz, logp):
 def rag_token(log_pz, logp):
     return torch.logsumexp(log_pz[:, None] + logp, dim=0)
 
-# %% [wrong] points=0 message="Relisez l'ordre" the best document instead of the sum
+# %% [wrong] points=0 message="L'ordre de la somme" the best document instead of the sum
 def rag_sequence(log_pz, logp):
     return (log_pz + logp.sum(1)).max()
 
