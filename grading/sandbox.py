@@ -90,7 +90,7 @@ class Sandbox:
     def __str__(self) -> str:
         walls = {
             "bubblewrap": "bubblewrap, " + ("Landlock, " if landlock_version() else "") + "seccomp",
-            "landlock": "Landlock, seccomp (weaker than bubblewrap: other processes' names can be seen)",
+            "landlock": "Landlock, seccomp (bubblewrap is stronger: install it if you can)",
         }[self.kind]
         return (
             f"{walls}; no network; {self.limits['memory_mb']} MB of memory and {self.limits['processes']} processes "
@@ -139,9 +139,10 @@ class Sandbox:
                     (place / name).mkdir()
                 spec = self.make_place(place)
                 self.give(spec)
+                sights = ("/proc", "/proc/1/cmdline", "/proc/net/unix") if self.kind == "landlock" else ()
                 questions = {
                     "pid": os.getpid(), "port": listening.getsockname()[1], "limits": self.limits,
-                    "unreadable": [str(other / "copy.ipynb"), *map(str, secrets(self.secret))],
+                    "unreadable": [str(other / "copy.ipynb"), *map(str, secrets(self.secret)), *sights],
                     "unwritable": [str(path) for path in (self.folder, ROOT, cache_dir(), "/", "/tmp", "/var/tmp")],
                     "work": str(place / "w"),
                 }  # fmt: skip
@@ -310,8 +311,20 @@ def enter(spec: dict) -> None:
     _drop_capabilities()
     _prctl(38, 1)  # PR_SET_NO_NEW_PRIVS
     if landlock_version():
-        _landlock([*spec["read"], "/proc"], [spec["place"], "/dev/shm"])
+        own = ["/dev/shm"] if spec["kind"] == "bubblewrap" else []  # else everybody's, and nobody would clear it
+        _landlock([*spec["read"], *_readable_proc(spec["kind"])], [spec["place"], *own])
     _seccomp()
+
+
+def _readable_proc(kind: str) -> list[str]:
+    """What of /proc can be read: without a name space of its own, nothing of other processes.
+
+    Nor /proc/net: it tells the paths of the sockets of other kernels, to which Landlock lets anyone connect.
+    """
+    if kind == "bubblewrap":
+        return ["/proc"]
+    names = ("cpuinfo", "meminfo", "stat", "self/maps", "self/stat", "self/statm", "self/status")
+    return [f"/proc/{name}" for name in names]
 
 
 def prepare_namespace() -> int | None:
@@ -486,7 +499,10 @@ def probe(questions: dict) -> list[str]:
         forbidden(f"it can read {path}", lambda path=path: visible(path))
     for path in questions["unwritable"]:
         forbidden(f"it can write in {path}", lambda path=path: tempfile.mkstemp(dir=path))
-    others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in _family()]
+    names: list[str] = []
+    with suppress(PermissionError):
+        names = os.listdir("/proc")
+    others = [int(name) for name in names if name.isdigit() and int(name) not in _family()]
     for pid in others:
         forbidden("it can read another process's environment", lambda pid=pid: Path(f"/proc/{pid}/environ").read_text())
         forbidden("it can signal another process", lambda pid=pid: os.kill(pid, 0))

@@ -7,7 +7,6 @@ together, beside honest ones, and each must have the mark and the notes that its
 import copy
 import os
 import re
-import shutil
 import socket
 import sys
 import threading
@@ -310,6 +309,11 @@ def attacks(place, port):
             "import glob\nnames = [open(p).read() for p in glob.glob('/proc/[0-9]*/cmdline')]\n"
             "return any('pytest' in name or 'grading.examiner' in name for name in names)"
         ),
+        "finds-other-kernels-sockets": if_possible(
+            "import os\nlines = open('/proc/net/unix').read().splitlines()\n"
+            "return [l for l in lines if l.endswith('-1') and os.path.exists(l.split()[-1])\n"
+            "        and not l.split()[-1].startswith(os.path.dirname(os.getcwd()))]"
+        ),
         "reads-the-grader-s-memory": if_possible(f"return open('/proc/{os.getpid()}/mem', 'rb').read(1) or True"),
         "kills-the-grader": if_possible(f"import os\nos.kill({os.getpid()}, 0)\nreturn True"),
         "kills-everybody": if_possible("import os\nos.kill(-1, 0)\nreturn len(os.listdir('/proc/1/root/tmp')) > 1"),
@@ -459,8 +463,6 @@ def outcome(course, toy_release):
 @pytest.mark.parametrize("name", attacks(labs.ROOT, 1))
 @pytest.mark.timeout(900)
 def test_an_attack_gains_nothing(outcome, name):
-    if name == "sees-other-processes" and not shutil.which("bwrap"):
-        pytest.skip("Landlock does not hide the names of processes")
     attack, marks = outcome.attacks[name], outcome.marks[name]
     assert marks.total == attack.total, (marks.points, marks.notes)
     assert re.search(attack.error, marks.error) and bool(marks.error) == bool(attack.error), marks.error
