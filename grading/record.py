@@ -130,6 +130,8 @@ class Course:
     def _check(result: dict) -> None:
         if not result["success"]:
             lines = [line for line in (result.get("error", "") + result.get("log", "")).splitlines() if line.strip()]
+            if lines and lines[-1].endswith("[ERROR] Canceled"):  # nbgrader catches Ctrl-C and only says so
+                raise KeyboardInterrupt
             raise RecordError(lines[-1].strip() if lines else "unknown failure")
 
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
+from nbgrader.converters import Autograde
 
 from grading import grade, record
 from grading.ledger import Ledger
@@ -98,6 +99,21 @@ def test_what_was_executed_but_not_recorded_is_only_recorded(classroom, executio
     executions.clear()
     marks = {mark.student: mark.total for mark in grade.grade(classroom, LAB)}
     assert marks == EXPECTED and sorted(executions) == sorted(set(CLASS) - done)
+
+
+def test_ctrl_c_while_nbgrader_records_stops_the_grading(classroom, executions):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Autograde, "convert_single_notebook", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            grade.grade(classroom, LAB, grade.Options(jobs=1))
+    stopped = {s for s in CLASS if (e := Ledger(classroom / "ledger" / LAB).get(s)) and e.state == "executed"}
+    assert len(stopped) == 1  # nothing is called failed
+    executions.clear()
+    assert {mark.student: mark.total for mark in grade.grade(classroom, LAB, grade.Options(jobs=1))} == EXPECTED
+    assert not stopped & set(executions)
 
 
 def test_manual_marks_survive_a_changed_hand_in(classroom):
