@@ -100,7 +100,7 @@ def test_damage_is_told_and_does_not_prevent_the_archive(course, desk, capsys, h
 
 def test_a_copy_of_an_earlier_release_is_told_from_an_edited_one(course, desk, capsys):
     copy = saved(fill(releases.released(LAB)), desk / f"{LAB}.ipynb")
-    course.release(TITLED.replace("double(3), 6,", "double(4), 8,"))
+    course.release(TITLED.replace("expected = 6", "expected = 8"))
     _, printed = handed_in(copy, capsys)
     assert "version antérieure" in printed and "utils.update" in printed and "vous avez modifié" not in printed
 
