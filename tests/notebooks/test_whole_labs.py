@@ -38,6 +38,7 @@ def test_reference_runs_and_passes_every_test(lab):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("lab", labs())
 def test_release_runs_untouched(lab, tmp_path, monkeypatch):
     notebook = nbformat.read(ROOT / "notebooks" / lab / f"{lab}.ipynb", as_version=4)
@@ -47,6 +48,7 @@ def test_release_runs_untouched(lab, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_tp2_runs_with_another_causal_model(tmp_path, monkeypatch):
     """SmolLM2 knows English only: the figures in French mean little, but every exercise holds."""
     notebook = read_lab(SOLUTIONS / "tp2_causal_lm" / "tp2_causal_lm.py")
