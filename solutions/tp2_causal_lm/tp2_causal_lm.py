@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | 4 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
+# | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | 4 min pour tout exécuter sur 2 cœurs (Intel Xeon) |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp2_causal_lm.ipynb`) et déposez-le à l'endroit indiqué par
 # votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,

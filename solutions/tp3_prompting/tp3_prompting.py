@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
+# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (Intel Xeon) |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp3_prompting.ipynb`) et déposez-le à l'endroit indiqué par
 # votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,

@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h, en deux séances : parties 1 à 5, puis 6 à 10 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 6 min pour tout exécuter sur 2 cœurs (AMD EPYC), plus l'index la première fois |
+# | environ 3 h, en deux séances : parties 1 à 5, puis 6 à 10 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 6 min pour tout exécuter sur 2 cœurs (Intel Xeon), plus l'index la première fois |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp4_rag.ipynb`) et déposez-le à l'endroit indiqué par
 # votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,
@@ -360,7 +360,7 @@ with attempt("Exercice 2"):
 
 # %% [markdown]
 # Dans notre exécution, le rappel va de 71 % (morceaux de 75 caractères, sans recouvrement) à 95 % (1 200 caractères, recouvrement de moitié). Le gain se
-# fait surtout de 75 à 150 ou 300 caractères : de tout petits morceaux coupent la réponse de son contexte. Au-delà, il est plus petit et dépend du recouvrement. Il a un prix : à moitié
+# fait surtout de 75 à 150 ou 300 caractères : de tout petits morceaux coupent la réponse de son contexte. Au-delà, il est plus petit et dépend du recouvrement. Celui-ci a un prix : à moitié
 # recouverts, deux fois plus de morceaux à indexer. (229 questions : un écart de deux ou trois points entre deux courbes n'est pas sûr.)
 #
 # ## 3. Chercher par les mots : BM25
@@ -1058,6 +1058,10 @@ with report.test("Des probabilités minuscules ; un seul document, un seul token
         expect_close(as_number(function(uniform, tiny), function.__name__), -1200.0, 1e-6, f"{function.__name__} de 40 tokens à exp(−30)", "Restez en logarithmes, avec logsumexp.")
         expect_close(as_number(function(torch.zeros(1), torch.tensor([[-1.0, -2.5]])), function.__name__), -3.5, 1e-6, f"{function.__name__} avec un seul document")
     check_marginals([0.25, 0.75], [[0.4], [0.8]], 0.7, 0.7)
+    for seed in range(5):
+        g = np.random.default_rng(seed)
+        pz, p = g.dirichlet(np.ones(3)), g.uniform(0.1, 1, (3, 4))
+        check_marginals(pz.tolist(), p.tolist(), sum(z * row.prod() for z, row in zip(pz, p)), math.prod((pz @ p).tolist()))
 ### END HIDDEN TESTS
 report.score()
 
@@ -1287,7 +1291,9 @@ with report.test("Aucun refus, tout sans réponse, des scores au hasard", points
     for seed in range(10):
         g = np.random.default_rng(seed)
         truth = g.random(60) < 0.7
-        check_threshold(g.normal(0, 1, 60) + truth, truth)
+        scores = g.normal(0, 1, 60) + truth
+        check_refusal(scores, truth, 0.5)
+        check_threshold(scores, truth)
 ### END HIDDEN TESTS
 report.score()
 

@@ -23,7 +23,7 @@ def rag_sequence(log_pz, logp):
 def rag_token(log_pz, logp):
     return float(np.logaddexp.reduce(log_pz.numpy()[:, None] + logp.numpy(), axis=0).sum())
 
-# %% [wrong] points=1.5 message="L'ordre de la somme" the two exchanged inside rag_sequence
+# %% [wrong] points=1 message="L'ordre de la somme" the two exchanged inside rag_sequence
 def rag_sequence(log_pz, logp):
     return torch.logsumexp(log_pz[:, None] + logp, dim=0).sum()
 

@@ -45,7 +45,7 @@ def best_threshold(scores, answerable):
         values.append(2 * p * r / (p + r) if p + r else 0)
     return float(scores[np.argmax(values)])
 
-# %% [wrong] points=1 message="parmi les refus" precision and recall exchanged
+# %% [wrong] points=0.5 message="parmi les refus" precision and recall exchanged
 def refusal(scores, answerable, threshold):
     refused = scores < threshold
     hits = (refused & ~answerable).sum()
