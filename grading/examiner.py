@@ -187,6 +187,12 @@ def definitions(source: str) -> str:
     return "\n".join(ast.unparse(node) for node in ast.parse(source).body if isinstance(node, kinds))
 
 
+def _fork() -> int:
+    """As `os.fork`, once nothing is left to collect: a finalizer that waits for a thread would hang in the child."""
+    gc.collect()
+    return os.fork()
+
+
 # ------------------------------------------------------------------------------------------------ the lab's process
 class Lab:
     """The namespace of a lab, cell after cell."""
@@ -223,12 +229,11 @@ class Lab:
         children = []
         for cell, source, name in self.checks():
             line = lines.pop(0)
-            gc.collect()
             fit = self.known.get(cell.metadata.nbgrader.grade_id)
             if fit is None:
                 told = self.loopback(source, name, self.namespace)
                 fit = told is not None and told["value"] == repr(float(cell.metadata.nbgrader.points))
-            child = os.fork()
+            child = _fork()
             if child == 0:
                 _end_with_parent()
                 for other in lines:
@@ -267,14 +272,14 @@ class Lab:
     def loopback(self, source: str, name: str, answers: dict) -> dict | None:
         """Examine a namespace of this process, across two others: what the check printed and gave."""
         (one, other), (result, outcome) = socket.socketpair(), socket.socketpair()
-        student = os.fork()
+        student = _fork()
         if student == 0:
             for end in (other, result, outcome):  # so that the end of one process is seen by the others
                 end.close()
             with contextlib.redirect_stdout(io.StringIO()):
                 answering.Answers(one, answers).serve()
             os._exit(0)
-        exam = os.fork()
+        exam = _fork()
         if exam == 0:
             one.close()
             result.close()

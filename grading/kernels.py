@@ -120,8 +120,10 @@ class Manager(AsyncKernelManager):
     def processes(self) -> list[psutil.Process]:
         """The kernel's process and those that came out of it, as this process sees them."""
         if self._outside is None and (process := self.process or getattr(self.provisioner, "process", None)):
-            apart = self.process and self.walls and self.walls["kind"] == "bubblewrap"
+            apart = self.server and self.walls and self.walls["kind"] == "bubblewrap"
             self._outside = sandbox.outside(self.server.process.pid, process.pid) if apart else process.pid
+        if self._outside is None:  # not there yet, or gone; psutil would take None for this very process
+            return []
         with contextlib.suppress(psutil.Error):
             kernel = psutil.Process(self._outside)
             return [kernel, *kernel.children(recursive=True)]

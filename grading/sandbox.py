@@ -205,8 +205,11 @@ def readable() -> list[Path]:
 
 def outside(server: int, inner: int) -> int | None:
     """The id here of a kernel that is `inner` in the name space of the fork server; `server`: bubblewrap's id."""
-    with suppress(psutil.Error, OSError):
-        for process in [psutil.Process(server), *psutil.Process(server).children(recursive=True)]:
+    processes: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        processes = [psutil.Process(server), *psutil.Process(server).children(recursive=True)]
+    for process in processes:
+        with suppress(OSError):  # it has just ended
             if _id_in_parent(process.pid) == inner:
                 return process.pid
     return None

@@ -1,7 +1,10 @@
 """Checks that run in another process give what they give in the student's own, marks and messages."""
 
+import gc
 import io
+import os
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -144,6 +147,29 @@ def test_what_a_check_computes_cannot_be_named(name, monkeypatch):
     outcome = examined("expected = [4, 2]\nf(1) == expected", "def f(x): return 1", given=given)
     assert outcome is None or outcome["value"] == "False"
     assert (outcome is None) == (name != "f")  # the student's own function is no secret
+
+
+def test_what_the_parent_left_to_collect_does_not_hang_a_child():
+    """As a Dask client that a failed connection leaves behind: its finalizer waits for a thread, here for a minute."""
+    parent = os.getpid()
+
+    class Left:
+        def __init__(self):
+            self.itself = self  # only the collector finds it
+
+        def __del__(self):
+            if os.getpid() != parent:
+                time.sleep(60)
+
+    gc.collect()
+    gc.disable()
+    try:
+        Left()
+        began = time.monotonic()
+        told = examined("import gc\ngc.collect()\nf(1)", "import gc\ndef f(x):\n    gc.collect()\n    return 4")
+    finally:
+        gc.enable()
+    assert told["value"] == "4" and time.monotonic() - began < 30
 
 
 def test_the_answers_of_the_toy_lab(toy, lab):

@@ -1,15 +1,18 @@
 """The fork server and the kernels that come out of it."""
 
 import os
+import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from grading import sandbox
 from grading.forkserver import ForkError, ForkServer
-from grading.kernels import Engine
+from grading.kernels import Engine, Manager
 from grading.nbgrader_config import configuration
 from utils import models
 
@@ -104,6 +107,34 @@ def test_what_a_kernel_leaves_running_is_killed(engine):
     while left() and time.monotonic() < end:
         time.sleep(0.05)
     assert not left()
+
+
+@linux
+def test_a_kernel_that_is_not_found_is_not_taken_for_the_grader(monkeypatch):
+    """For psutil, no process id means its own: a big grader had its kernels killed as they started."""
+    monkeypatch.setattr(sandbox, "outside", lambda server, inner: None)
+    server = SimpleNamespace(process=SimpleNamespace(pid=os.getpid()))
+    kernel = SimpleNamespace(pid=os.getpid())  # its number in the server's name space may be anybody's here
+    manager = Manager(server=server, walls={"kind": "bubblewrap"}, process=kernel)
+    assert manager.processes() == []
+    manager = Manager(server=server, walls={"kind": "bubblewrap"}, provisioner=None)
+    assert manager.processes() == []
+
+
+@linux
+def test_a_kernel_is_found_among_processes_that_end(monkeypatch):
+    def end_or_tell(pid):
+        if pid == os.getpid():
+            raise FileNotFoundError
+        return 7
+
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        monkeypatch.setattr(sandbox, "_id_in_parent", end_or_tell)
+        assert sandbox.outside(os.getpid(), 7) not in (None, os.getpid())
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_output_is_bounded(engine, monkeypatch):
