@@ -137,6 +137,7 @@ class Grading:
                     self.counts["running"] -= 1
                     if not self._finish(student, hand_in, mark, future, last):
                         again.append(student)
+                        self._show(waiting=1)
         except BaseException:
             self.engine.close()  # the kernels die, so the threads end
             raise
