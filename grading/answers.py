@@ -60,6 +60,8 @@ class Outcome:
             return f"{self.points:g} points, expected {self.expected:g}. The check printed:\n{self.output}"
         if self.answer.message and not re.search(self.answer.message, self.output):
             return f"the check did not print {self.answer.message!r} but:\n{self.output}"
+        if self.answer.kind == "untouched" and "❌" in self.output:
+            return f"what is not attempted is called wrong:\n{self.output}"
         return ""
 
 

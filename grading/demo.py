@@ -16,7 +16,8 @@ from grading import sandbox
 from grading.answers import read_answers, without_marks
 from grading.grade import Options, grade, table, write_csv
 from grading.labs import SOLUTIONS, labs, read_lab
-from grading.release import released
+from grading.release import quiet, released
+from grading.report import write_report
 from utils.paths import ROOT
 
 
@@ -89,6 +90,8 @@ def demo(lab: str, root: Path) -> list[str]:
     options = Options(isolated=sandbox.available())  # its own hand-ins can be trusted
     marks = {mark.student: mark for mark in grade(root, lab, options)}
     write_csv(list(marks.values()), root / "grades.csv")
+    with quiet():
+        write_report(root, lab)
     print(table(list(marks.values())))
     problems = []
     for student in students:

@@ -13,6 +13,7 @@ import ast
 import csv
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -84,9 +85,16 @@ def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
 
 
 def marks_of(root: Path, lab: str) -> list[Marks]:
-    """The marks of a lab as they are, nothing being graded."""
+    """The marks of a lab as they are, nothing being graded; the state of a hand-in that never was is `new`."""
     course = Course(root, lab)
     return [_marks(course, student) for student in course.students()]
+
+
+def misplaced(root: Path, labs: list[str]) -> list[Path]:
+    """Notebooks and archives that are in no lab's folder of no student, and so are not graded."""
+    found = [path for path in (root / "submitted").rglob("*") if path.suffix in (".ipynb", ".zip") and path.is_file()]
+    places = [path.relative_to(root / "submitted").parts for path in found]
+    return [path for path, place in zip(found, places, strict=True) if len(place) < 3 or place[1] not in labs]
 
 
 class Grading:
@@ -288,7 +296,7 @@ def _shown(course: Course, student: str) -> str:
 
 
 def _marks(course: Course, student: str) -> Marks:
-    entry = course.ledger.get(student) or Entry("", "failed", error="La copie n'a pas encore pu être corrigée.")
+    entry = course.ledger.get(student) or Entry("", "new", error="La copie n'a pas encore pu être corrigée.")
     marks = Marks(student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds, state=entry.state)
     if marks.error:
         return marks
@@ -305,16 +313,21 @@ def _marks(course: Course, student: str) -> Marks:
 
 
 def write_csv(marks: list[Marks], path: Path) -> None:
-    """One line a hand-in; a spreadsheet opens it as it is."""
-    exercises = sorted({name for mark in marks for name in mark.points})
+    """One line a hand-in, commas between, decimal points; a hand-in that has no mark has no total either."""
+    exercises = sorted({name for mark in marks for name in mark.points}, key=_in_order)
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(["student", "lab", *exercises, "total", "max", "to grade by hand", "error"])
         for mark in marks:
             scores = [mark.points.get(name, "") for name in exercises]
-            writer.writerow(
-                [mark.student, mark.lab, *scores, mark.total, mark.maximum, " ".join(mark.to_grade), mark.error]
-            )
+            total = ["", ""] if mark.error else [mark.total, mark.maximum]
+            writer.writerow([mark.student, mark.lab, *scores, *total, " ".join(mark.to_grade), mark.error])
+
+
+def _in_order(exercise: str) -> tuple[int, str]:
+    """ex2 before ex10."""
+    number = re.match(r"ex(\d+)", exercise)
+    return (int(number[1]) if number else 0, exercise)
 
 
 def table(marks: list[Marks]) -> str:
@@ -356,14 +369,21 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     from grading.report import write_report  # here: it brings matplotlib, which grading does without
 
-    write_csv(marks, COURSE / "grades.csv")
+    graded = list(dict.fromkeys(mark.lab for mark in marks))
+    others = [mark for lab in labs() if lab not in graded for mark in marks_of(COURSE, lab) if mark.state != "new"]
+    write_csv([*others, *marks], COURSE / "grades.csv")
     print(table(marks))
     with quiet():
-        for lab in dict.fromkeys(mark.lab for mark in marks):
+        for lab in graded:
             write_report(COURSE, lab)
+    for path in misplaced(COURSE, labs()):
+        print(f"[WARN] ignored: {path.relative_to(COURSE)} (expected in submitted/<student>/<lab>/)")
+    aside, failed = (sum(mark.state == state and bool(mark.error) for mark in marks) for state in ("aside", "failed"))
+    if aside or failed:
+        print(f"{aside} set aside (their pages say why), {failed} failed (make grade tries them again).")
     print("Feedback pages: grading/feedback/<student>/<lab>/ · the class: grading/report/<lab>.html")
     print("Marks: grading/grades.csv · by hand: make formgrader, then make grade again · to Moodle: make moodle")
-    return 1 if any(mark.error for mark in marks) else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ LABELS = {
     "unrun": "non exécuté",
     "waiting": "en attente de relecture",
 }
-SIGNS = {"right": "✓", "partial": "◐", "wrong": "✗", "untouched": "○", "unrun": "○", "waiting": "…"}
+SIGNS = {"right": "✓", "partial": "◐", "wrong": "✗", "untouched": "○", "unrun": "–", "waiting": "…"}
 OURS = "Une erreur est survenue de notre côté : vous n'avez rien à refaire."
 ADVICE = {
     True: "Corrigez ce point puis rendez votre copie à nouveau ; rien de ce que vous avez rendu n'a été perdu.",
@@ -136,7 +136,7 @@ def reason(exercise: Exercise) -> str:
             "Si vous avez écrit du code : retirez la ligne « raise NotImplementedError » pour qu'il soit exécuté."
             if kept else "Aucune réponse dans cette cellule."
         )  # fmt: skip
-    lost = [test for test in exercise.tests if not test.passed]
+    lost = [test for test in exercise.tests if test.maximum and not test.passed]
     if exercise.state == "partial" and lost:
         told = ", ".join(f"« {test.title} » (−{points(test.maximum)})" for test in lost)
         return f"Des points manquent pour : {told}."

@@ -14,12 +14,14 @@ import os
 import sys
 import tempfile
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
 
 from grading.labs import SOLUTIONS, LabError, labs, leaks, read_lab
 from grading.nbgrader_config import configuration, workshop
+from utils.handin import STUB
 from utils.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -64,13 +66,28 @@ def released(lab: str) -> bytes:
 
 
 def release(lab: str) -> Path:
-    """Write notebooks/<lab>/<lab>.ipynb, at once or not at all."""
+    """Write notebooks/<lab>/<lab>.ipynb, at once or not at all; one that somebody worked in is kept beside it."""
     target = NOTEBOOKS / lab / f"{lab}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
     temporary.write_bytes(released(lab))
+    if target.exists() and _worked_in(target):
+        kept = target.with_name(f"{lab}.avant-{datetime.now():%Y-%m-%d-%Hh%M%S}.ipynb")
+        os.rename(target, kept)
+        print(f"[WARN] somebody worked in notebooks/{lab}/{target.name}: kept beside it as {kept.name}")
     os.replace(temporary, target)
     return target
+
+
+def _worked_in(path: Path) -> bool:
+    """Whether a notebook was executed or answered since it was released."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError):  # half-written, or no notebook
+        return True
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    answers = [cell for cell in code if cell.metadata.get("nbgrader", {}).get("solution")]
+    return any(cell.execution_count for cell in code) or any(STUB not in cell.source for cell in answers)
 
 
 def check(lab: str) -> list[str]:

@@ -81,7 +81,7 @@ def _exercise(lab: Lab, name: str, graded: list[Result]) -> dict:
 
 
 # ------------------------------------------------------------------------------------------------ what went wrong
-def frequent_messages(graded: list[Result], most: int = 15) -> list[dict]:
+def frequent_messages(graded: list[Result], most: int = 20) -> list[dict]:
     """What the checks said most often, grouped by message without its values; each student counts once."""
     groups: dict[tuple, dict[str, None]] = defaultdict(dict)
     for result in graded:

@@ -23,7 +23,7 @@ from grading.nbgrader_config import TEXT_STUB
 RESERVED_LINE = "(ligne d'un test réservé à la correction)"
 SAME_MESSAGE = "(même message que ci-dessus)"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-TEST_LINE = re.compile(r"^  (✅|❌|⏳) ([\d,]+)/([\d,]+)  (.*)$")
+TEST_LINE = re.compile(r"^  (✅|❌|⏳) (?:([\d,]+)/([\d,]+)  )?(.*)$")  # a test worth no point shows none
 MARKS = {"✅": "right", "❌": "wrong", "⏳": "untouched"}
 _REGION = re.compile(rf"{SOLUTION_MARKS[0]}.*?{SOLUTION_MARKS[1]}", re.DOTALL)
 TOO_SHORT = 8  # characters: a line of a hidden test below this tells nothing, and stands in many texts
@@ -269,7 +269,7 @@ def _checked(lab: Lab, name: str, cell: NotebookNode) -> tuple[bool, list[Test],
     for line in lines[starts[-1] + 1 :]:
         if found := TEST_LINE.match(line):
             mark, points, maximum, told = found.groups()
-            tests.append(Test(told, MARKS[mark], _number(points), _number(maximum)))
+            tests.append(Test(told, MARKS[mark], _number(points or "0"), _number(maximum or "0")))
             tests[-1].reserved = lab.is_reserved(name, told)
         elif tests and line.startswith(" " * 9):
             tests[-1].message += ("\n" if tests[-1].message else "") + lab.scrub(line[9:])

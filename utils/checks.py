@@ -22,6 +22,8 @@ import torch
 
 # What an untouched stub raises; any other NotImplementedError (torch raises some) is an error like the rest.
 UNTOUCHED = "pas encore traité"
+ADVICE = """Si vous avez écrit du code : retirez la ligne « raise NotImplementedError », exécutez la cellule
+au-dessus, sans erreur, puis celle-ci."""
 
 
 class Mismatch(AssertionError):
@@ -38,8 +40,9 @@ class _Result:
 class Report:
     """What the tests of one exercise found, and the points they give."""
 
-    def __init__(self, title: str, points: float):
-        self.title, self.points = title, points
+    def __init__(self, title: str, points: float, advice: str = ""):
+        """`advice`: what to do, told while nothing is attempted, where it is not to remove the line that raises."""
+        self.title, self.points, self.advice = title, points, advice or ADVICE
         self.results: list[_Result] = []
 
     @contextlib.contextmanager
@@ -53,6 +56,13 @@ class Report:
         except (Exception, SystemExit) as error:
             message = UNTOUCHED if _untouched(error) else _explain(error)
         self.results.append(_Result(title, points, message))
+
+    def requires(self, number: int = 1) -> None:
+        """Inside a test that means nothing unless test `number` passes: it ends as that one did, if it did not."""
+        earlier = self.results[number - 1].message
+        if earlier == UNTOUCHED:
+            raise NotImplementedError(UNTOUCHED)
+        expect(not earlier, f"Ce test attend que le {'premier' if number == 1 else f'n° {number}'} passe.")
 
     @property
     def attempted(self) -> bool:
@@ -70,24 +80,30 @@ class Report:
         if not self.attempted:
             plural = "s" if self.points >= 2 else ""
             print(f"⏳ {self.title} : pas encore traité ({_number(self.points)} point{plural} à gagner).")
-            print("   Si vous avez écrit du code : retirez la ligne « raise NotImplementedError », exécutez la cellule")
-            print("   au-dessus, sans erreur, puis celle-ci.")
+            for line in self.advice.splitlines():
+                print(f"   {line}")
             return 0.0
         print(self.title)
         told: set[str] = set()
         for result in self.results:
             mark = "✅" if not result.message else "⏳" if result.message == UNTOUCHED else "❌"
-            points = 0 if result.message else result.points
-            print(f"  {mark} {_number(points)}/{_number(result.points)}  {result.title}")
+            points = f" {_number(0 if result.message else result.points)}/{_number(result.points)} "
+            print(f"  {mark}{points if result.points else ''} {result.title}")
             again = result.message and result.message in told
             message = "(même message que ci-dessus)" if again else result.message
             told.add(result.message)
             for line in message.splitlines():
                 print(f"         {line}")
+        if UNTOUCHED in told:
+            print("  Pas encore traité : la ligne « raise NotImplementedError » est encore exécutée ;")
+            print("  retirez-la une fois votre code écrit.")
         shown = sum(result.points for result in self.results)
         hidden = self.points - shown
         later = f" (et {_number(hidden)} sur des tests que seule la correction exécute)" if hidden > 1e-9 else ""
-        print(f"  Points : {_number(self.earned)} sur {_number(shown)}{later}.")
+        if shown:
+            print(f"  Points : {_number(self.earned)} sur {_number(shown)}{later}.")
+        else:
+            print(f"  Points : {_number(hidden)}, donnés à la correction, par des tests qu'elle seule exécute.")
         return self.earned
 
 
@@ -203,7 +219,10 @@ def _explain(error: BaseException) -> str:
     message = str(error).splitlines()[0] if str(error) else "(sans message)"
     lines = [f"Votre code s'arrête sur {type(error).__name__} : {message}"]
     if isinstance(error, NameError):
-        lines.append("Un nom manque : exécutez d'abord toutes les cellules au-dessus, puis celle-ci.")
+        lines.append(
+            f"Le nom {error.name!r} n'existe pas ici : vérifiez son orthographe ; s'il vient d'une cellule au-dessus, "
+            "exécutez-la d'abord, sans erreur."
+        )
     frames = traceback.extract_tb(error.__traceback__)
     check = next((f.filename for f in frames if f.filename != __file__), "")  # the cell that holds the check itself
     cells = [f for f in frames if "ipykernel" in f.filename or f.filename.startswith("<")]

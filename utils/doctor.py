@@ -217,11 +217,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Print every finding; return 1 if something must be mended, else 0."""
     parser = argparse.ArgumentParser(prog="python -m utils.doctor", description="Ce qui marche sur cette machine.")
     parser.add_argument("--deep", action="store_true", help="vérifie aussi l'empreinte de chaque fichier du cache")
+    parser.add_argument("--brief", action="store_true", help="ne dit que ce qui ne va pas")
     options = parser.parse_args(arguments)
     failures = 0
     for line in diagnose(options.deep):
-        print(line, flush=True)
+        if line.status != "OK" or not options.brief:
+            print(line, flush=True)
         failures += line.status == "FAIL"
+    if options.brief and not failures:
+        return 0
     print(f"\n{failures} point{'s' if failures > 1 else ''} à régler ([FAIL])." if failures else "\nTout est prêt.")
     return int(failures > 0)
 

@@ -66,7 +66,7 @@ def notebook_at(path: str | Path) -> Path:
         raise Unusable(_not_there(path))
     if path.suffix != ".ipynb":
         kind = f"un fichier {path.suffix}" if path.suffix else "sans extension"
-        raise Unusable(f"Le fichier {path.name} est {kind} : rendez le notebook lui-même (.ipynb).")
+        raise Unusable(f"Le fichier {path.name} est {kind} : indiquez le notebook lui-même (.ipynb).")
     return path
 
 
@@ -118,11 +118,19 @@ def findings(copy: Copy) -> Iterator[Line]:
 def _cells(copy: Copy) -> Iterator[Line]:
     ids = [ours for ours, cell in enumerate(copy.release.cells) if grade_id(cell)]
     missing = [ours for ours in ids if ours not in copy.place]
-    if missing:
+    answers = [ours for ours in missing if role(copy.release.cells[ours]) in ("solution", "answer")]
+    others = [ours for ours in missing if ours not in answers]
+    if answers:
         yield Line(
             "WARN",
-            f"il manque {_number(len(missing), 'cellule')} : {_titles(copy, missing)}",
-            "la correction les remettra, vides ; si votre réponse y était, remettez-la d'abord",
+            f"il manque votre réponse ({_number(len(answers), 'cellule')}) : {_titles(copy, answers)}",
+            "remettez-la dans une copie neuve du TP : sans elle, l'exercice vaut 0",
+        )
+    if others:
+        yield Line(
+            "WARN",
+            f"il manque {_number(len(others), 'cellule')} de vérification ou de données : {_titles(copy, others)}",
+            "la correction reprendra celles du TP, et vos réponses sont là ; ici, ces points ne sont pas comptés",
         )
     edited = [
         ours for ours, index in copy.place.items()
@@ -256,22 +264,28 @@ def outcome(copy: Copy, executed: NotebookNode) -> Iterator[Line]:
     for index, cell in enumerate(executed.cells):
         errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
         if errors:
-            stopped.append(f"cellule {index + 1} ({_where(copy, index)}) : {_told(errors[0])}")
+            stopped.append(f"{_where(copy, index)} : {_told(errors[0])}")
     if stopped:
         shown = "".join(f"\n       {line}" for line in stopped[:5])
         more = f"\n       … et {len(stopped) - 5} autres" if len(stopped) > 5 else ""
-        yield Line("WARN", f"{_number(len(stopped), 'cellule')} en erreur :{shown}{more}")
+        yield Line(
+            "WARN",
+            f"{_number(len(stopped), 'cellule')} en erreur :{shown}{more}",
+            "si c'est une réponse, elle ne rapportera sans doute aucun point : corrigez-la, enregistrez, relancez",
+        )
     else:
         both = zip(copy.notebook.cells, executed.cells, strict=True)
         skipped = sum(cell.source != "" and run.source == "" for cell, run in both)
         demos = f" (sauf {_number(skipped, 'démonstration')}, dont la note ne dépend pas)" if skipped else ""
         yield Line("OK", f"toutes les cellules s'exécutent, du début à la fin{demos}")
-    points, forgotten = [], []
+    points, forgotten, unreadable = [], [], []
     for ours, original in enumerate(copy.release.cells):
         if role(original) == "check" and ours in copy.place:
             printed = "".join(output.get("text", "") for output in executed.cells[copy.place[ours]].get("outputs", []))
             told = re.search(r"Points : (.+?)\.?$", printed, re.MULTILINE)
             points += [f"{title(copy.release, ours)} : {told[1]}"] if told else []
+            failed = re.findall(r"^  ❌ {1,2}(?!\d)(.+)\n {9}(.+)", printed, re.MULTILINE)  # tests worth no point
+            unreadable += [f"{title(copy.release, ours)} : {what}. {why}" for what, why in failed]
             work = [i for i in untouched(copy) if exercise(copy.release.cells[i]) == exercise(original)]
             forgotten += [ours] if "pas encore traité" in printed and not work else []
     if forgotten:
@@ -280,6 +294,9 @@ def outcome(copy: Copy, executed: NotebookNode) -> Iterator[Line]:
             f"vous avez écrit, mais la vérification dit « pas encore traité » : {_titles(copy, forgotten)}",
             "retirez la ligne « raise NotImplementedError »",
         )
+    if unreadable:
+        shown = "".join(f"\n       {line}" for line in unreadable)
+        yield Line("WARN", f"une vérification échoue :{shown}", "corrigez, enregistrez, relancez")
     if points:
         yield Line("OK", "vos points, sur les tests visibles :" + "".join(f"\n       {line}" for line in points))
 
@@ -298,7 +315,7 @@ def _told(error: NotebookNode) -> str:
 
 # ---------------------------------------------------------------------------------------------------- the archive
 def archive(copy: Copy, folder: Path, files: Sequence[Path] = ()) -> tuple[Path, Path | None]:
-    """Write the archive, at once or not at all; gives its path, and the earlier archive that was left alone, if any."""
+    """Write the archive, at once or not at all; gives its path, and where an earlier one is kept, if there was one."""
     names = [f"{copy.lab}.ipynb", *(file.name for file in files)]
     if len(set(names)) < len(names):
         raise Unusable(f"Deux fichiers de l'archive auraient le même nom ({', '.join(names)}) : renommez-en un.")
@@ -313,27 +330,28 @@ def archive(copy: Copy, folder: Path, files: Sequence[Path] = ()) -> tuple[Path,
             for other in files:
                 packed.write(other, other.name)
         os.chmod(temporary, 0o644)
-        day = time.strftime("%Y-%m-%d_%Hh%M")
-        others = (folder / f"rendu_{copy.lab}_{day}{suffix}.zip" for suffix in ("", *(f"-{i}" for i in range(2, 1000))))
-        for target in (first, *others):
-            if _takes_name(temporary, target):
-                return target, first if target != first else None
-        raise Unusable(f"Trop d'archives dans {folder} : supprimez les anciennes.")
+        kept = _set_aside(first) if first.exists() else None
+        os.replace(temporary, first)
+        return first, kept
     finally:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _takes_name(temporary: str, target: Path) -> bool:
-    """Give a finished file its name, unless a file has it already."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        return False
-    except OSError:  # a disk without links
+def _set_aside(archive: Path) -> Path:
+    """Give an earlier archive a second name, with a date, that no file has yet."""
+    day = time.strftime("%Y-%m-%d_%Hh%M")
+    for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
+        target = archive.with_name(f"{archive.stem}.avant-{day}{suffix}.zip")
         if target.exists():
-            return False
-        os.replace(temporary, target)
-    return True
+            continue
+        try:
+            os.link(archive, target)
+        except FileExistsError:
+            continue
+        except OSError:  # a disk without links
+            os.rename(archive, target)
+        return target
+    raise Unusable(f"Trop d'archives dans {archive.parent} : supprimez les anciennes.")
 
 
 def _holds(path: Path, contents: dict[str, bytes]) -> bool:
@@ -373,7 +391,7 @@ def hand_in(
         print(Line("FAIL", f"fichier illisible, ou dossier où l'on ne peut pas écrire : {error}"), flush=True)
         return None
     if kept:
-        print(Line("WARN", f"{kept.name} existait déjà et n'a pas été touchée : la nouvelle archive porte la date"))
+        print(Line("OK", f"l'archive de la fois d'avant est gardée sous le nom {kept.name}"))
     advice = " (relisez d'abord les lignes [WARN])" if warned else ""
     print(f"→ {target}\n  C'est ce fichier qu'il faut rendre{advice}.", flush=True)
     return target

@@ -27,8 +27,10 @@
 # |---|---|---|---|
 # | environ 30 minutes | 8 | un ordinateur portable suffit, sans réseau une fois le cours installé | quelques secondes |
 #
-# **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp0_quiz.ipynb`) et déposez-le à l'endroit indiqué par votre
-# enseignant·e. Ne supprimez et ne dupliquez aucune cellule.
+# **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
+# `make handin NOTEBOOK=tp0_quiz.ipynb` (sous Windows : `python -m utils.handin tp0_quiz.ipynb`). Cette commande relit votre copie et
+# écrit `rendu_tp0_quiz.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
+# notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
 
 # %%
 # Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
@@ -42,6 +44,9 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("utils", "utils.runtime"):  # le cours est là, mais pas ses bibliothèques : voir le README
         raise
     url = os.environ.get("COURSE_URL", "{{COURSE_URL}}")
+    if "votre-organisation" in url:
+        advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
+        raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
     options = {"check": True, "capture_output": True, "text": True}
     try:
         if not os.path.exists("cours-llm/utils/runtime.py"):
@@ -80,7 +85,7 @@ show("A")
 show("B")
 
 # %% [markdown]
-# ### C. Du *finetuning* au prompt, et ce que disent les données
+# ### C. Du *fine-tuning* au prompt, et ce que disent les données
 
 # %% tags=["demo"]
 show("C")
@@ -112,7 +117,7 @@ show("D")
 # - **B3.** À chaque token, un modèle hésite entre 8 suites également probables : sa perplexité vaut 3, puisque 2³ = 8.
 # - **B4.** On peut classer des avis avec BERT en laissant son encodeur tel quel, et en n'apprenant que quelques milliers de paramètres.
 #
-# **C. Du *finetuning* au prompt, et ce que disent les données**
+# **C. Du *fine-tuning* au prompt, et ce que disent les données**
 #
 # - **C1.** On met cinq phrases traduites dans la requête d'un modèle : ses poids sont les mêmes avant et après sa réponse.
 # - **C2.** Pour que T5 donne une note de ressemblance entre deux phrases (3,8 sur 5), il faut lui ajouter une couche de régression.
@@ -147,6 +152,8 @@ show("D")
 #
 # - *`name 'true' is not defined`* : en Python, `True` et `False` prennent une majuscule ;
 # - *`invalid syntax`* : chaque ligne du dictionnaire finit par une virgule ;
+# - *`name 'mes_reponses' is not defined`*, sous la vérification : la cellule des réponses s'est arrêtée sur une erreur, affichée en rouge ;
+#   corrigez-la, exécutez cette cellule, puis la vérification ;
 # - *« ni True, ni False, ni None »* : écrivez `True`, sans guillemets.
 # </details>
 
@@ -162,7 +169,7 @@ reponses = {
     "B2": None,
     "B3": None,
     "B4": None,
-    # Du finetuning au prompt
+    # Du fine-tuning au prompt
     "C1": None,
     "C2": None,
     "C3": None,
@@ -176,21 +183,23 @@ reponses = {
 
 
 def mes_reponses():
-    """Ce que lit la correction : il n'y a rien à changer ici, tout s'écrit dans le dictionnaire."""
-    if all(reponse is None for reponse in reponses.values()):
-        ### BEGIN SOLUTION
-        return {
-            **{"A1": True, "A2": False, "A3": False, "A4": True},  # un pas de retour par mot ; Bahdanau ; denses ; masque
-            **{"B1": False, "B2": True, "B3": False, "B4": True},  # deux termes ; k - 1 ; elle vaut 8 ; une sonde
-            **{"C1": True, "C2": False, "C3": False, "C4": True},  # en contexte ; du texte ; mille fois ; le corpus
-            **{"D1": False, "D2": True, "D3": True, "D4": False},  # la récompense note ; à tout prix ; l'index ; quatre
-        }
-        ### END SOLUTION
-    return reponses
+    """Ce que lit la correction. N'écrivez rien ici : vos réponses vont dans le dictionnaire, au-dessus."""
+    if any(reponse is not None for reponse in reponses.values()):
+        return reponses
+    # Le dictionnaire est vide : l'exercice n'est pas encore traité. Là non plus, il n'y a rien à écrire ni à retirer.
+    ### BEGIN SOLUTION
+    return {
+        **{"A1": True, "A2": False, "A3": False, "A4": True},  # un pas de retour par mot ; Bahdanau ; denses ; masque
+        **{"B1": False, "B2": True, "B3": False, "B4": True},  # deux termes ; k - 1 ; elle vaut 8 ; une sonde
+        **{"C1": True, "C2": False, "C3": False, "C4": True},  # en contexte ; du texte ; mille fois ; le corpus
+        **{"D1": False, "D2": True, "D3": True, "D4": False},  # la récompense note ; à tout prix ; l'index ; quatre
+    }
+    ### END SOLUTION
 
 # %% exercise="ex1_quiz" role="check" points=8
 answers = {f"{part}{number}": None for part in "ABCD" for number in (1, 2, 3, 4)}
-report = Report("Exercice 1 — Vrai ou faux ?", points=8)
+advice = "Remplacez au moins un None par True ou False dans « reponses », exécutez la cellule, puis celle-ci.\nNe touchez pas à « mes_reponses »."
+report = Report("Exercice 1 — Vrai ou faux ?", points=8, advice=advice)
 with report.test("Vos réponses sont lisibles", points=0):
     given = plain(mes_reponses(), "reponses")
     expect_type(given, dict, "reponses")
@@ -204,6 +213,29 @@ if report.attempted:
     print(f"Réponses données : {len(answers) - len(blank)} sur {len(answers)}." + (f" Sans réponse : {', '.join(blank)}." if blank else ""))
 ### BEGIN HIDDEN TESTS
 TRUE_ONES = {"A1", "A4", "B2", "B4", "C1", "C4", "D2", "D3"}
+REASONS = {
+    "A1": "dans un RNN, l'information passe d'un mot au suivant ; l'attention relie deux mots en un pas.",
+    "A2": "l'attention est née en traduction dès 2014 (Bahdanau et al.), avec des RNN ; le Transformer date de 2017.",
+    "A3": "il resterait les plongements des tokens et, dans chaque bloc, les couches denses.",
+    "A4": "le masque du décodeur cache à chaque position celles qui la suivent.",
+    "B1": "le coût est une moyenne sur les seuls tokens cachés, ici deux termes.",
+    "B2": "chaque token, sauf le premier, est à prédire d'après ceux qui le précèdent.",
+    "B3": "la perplexité est le nombre de choix équiprobables, 8 ; 3 est l'entropie, en bits.",
+    "B4": "une sonde linéaire apprend une matrice de la taille d'un vecteur par le nombre de classes, rien d'autre.",
+    "C1": "des exemples dans la requête guident la réponse ; aucun poids ne change.",
+    "C2": "T5 écrit la note comme du texte, « 3.8 », sans couche de plus.",
+    "C3": "elle compte mille fois ; c'est une des raisons de dédoublonner un corpus.",
+    "C4": "un modèle rend les fréquences de son corpus, biais compris.",
+    "D1": "c'est le modèle de récompense qui note, appris sur des préférences de personnes.",
+    "D2": "il apprend ce qui est bien noté, qui n'est pas toujours ce qui est vrai.",
+    "D3": "ce que la recherche trouve est mis dans la requête : rien n'est à réentraîner.",
+    "D4": "par quatre : 16 bits font quatre fois 4 bits.",
+}
+for name, value in answers.items():
+    with report.test(f"Affirmation {name}", points=0):
+        mes_reponses()
+        truth = name in TRUE_ONES
+        expect(value == truth, f"{'Sans réponse' if value is None else 'Répondu : ' + str(value)}. C'est {'vrai' if truth else 'faux'} : {REASONS[name]}")
 for part in "ABCD":
     values = {name: value for name, value in answers.items() if name.startswith(part)}
     right = sum(value == (name in TRUE_ONES) for name, value in values.items() if value is not None)
@@ -221,7 +253,7 @@ report.score()
 # - **Du RNN au Transformer** : l'attention, née en traduction, relie deux mots en un pas ; le Transformer se passe de récurrence.
 # - **Trois familles** : encodeur (BERT), décodeur (GPT), les deux (T5). Un encodeur lit dans les deux sens, un décodeur de gauche à droite.
 # - **Deux objectifs** : retrouver des tokens masqués, ou prédire le suivant. L'un et l'autre tirent leurs étiquettes du texte.
-# - **Du *finetuning* au prompt** : d'une tête par tâche à une tâche décrite en mots. Le modèle reflète son corpus, biais compris.
+# - **Du *fine-tuning* au prompt** : d'une tête par tâche à une tâche décrite en mots. Le modèle reflète son corpus, biais compris.
 # - **L'alignement** change les manières d'un modèle ; le **RAG** et les **outils** lui donnent des sources. Aucun ne dispense de vérifier.
 #
 # ---

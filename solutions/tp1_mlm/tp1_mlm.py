@@ -21,18 +21,22 @@
 # **À la fin de ce TP, vous saurez :**
 #
 # 1. lire une tokenisation WordPiece et expliquer le rôle de `[CLS]`, `[SEP]` et `[MASK]` ;
-# 2. écrire le masquage de BERT, la fonction de coût MLM et la perplexité, et les vérifier contre une bibliothèque ;
+# 2. écrire le masquage de BERT, la fonction de coût MLM et la perplexité, et comparer vos résultats à ceux d'une bibliothèque ;
 # 3. adapter un modèle pré-entraîné à un domaine, avec votre propre boucle puis avec `Trainer` ;
 # 4. comparer *sonde linéaire* et *fine-tuning* avec des intervalles de confiance, et dire ce qu'on peut en conclure.
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 2 h 30 | 20 | un ordinateur portable suffit (ni carte graphique, ni compte en ligne, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
+# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni compte en ligne, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
 #
-# **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp1_mlm.ipynb`) et déposez-le à l'endroit indiqué par
-# votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,
-# passez au suivant, la suite du notebook fonctionnera quand même. Sous chaque exercice, une cellule de vérification vous
-# dit tout de suite où vous en êtes.
+# **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
+# `make handin NOTEBOOK=tp1_mlm.ipynb` (sous Windows : `python -m utils.handin tp1_mlm.ipynb`). Cette commande relit votre copie et
+# écrit `rendu_tp1_mlm.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
+# notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
+#
+# Chaque exercice est indépendant : si l'un vous résiste, passez au suivant, la suite du notebook fonctionnera quand même. Votre
+# réponse remplace la ligne `raise` qui suit « VOTRE CODE ICI » ; sous chaque exercice, une cellule de vérification vous dit tout de
+# suite où vous en êtes.
 
 # %%
 # Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
@@ -46,6 +50,9 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("utils", "utils.runtime"):  # le cours est là, mais pas ses bibliothèques : voir le README
         raise
     url = os.environ.get("COURSE_URL", "{{COURSE_URL}}")
+    if "votre-organisation" in url:
+        advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
+        raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
     options = {"check": True, "capture_output": True, "text": True}
     try:
         if not os.path.exists("cours-llm/utils/runtime.py"):
@@ -389,7 +396,8 @@ report = Report("Exercice 3 — Entropie croisée", points=2)
 with report.test("Le même coût que PyTorch, sur cinq problèmes au hasard", points=1):
     for seed in range(5):
         logits, labels, expected = random_problem(seed)
-        expect_close(by_hand(logits, labels), expected, 1e-5, "mlm_loss", "Une moyenne sur les positions où labels ≠ −100, et sur elles seules.")
+        expect_close(by_hand(logits, labels), expected, 1e-5, "mlm_loss",
+                     "Une moyenne sur les positions où labels ≠ −100, et sur elles seules ; le coût est l'opposé d'un logarithme népérien.")
 with report.test("Le gradient passe aussi", points=0.5):
     logits, labels, _ = random_problem(6)
     mine, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
@@ -400,10 +408,12 @@ with report.test("Le gradient passe aussi", points=0.5):
     F.cross_entropy(theirs.reshape(-1, 50), labels.reshape(-1)).backward()
     expect_close(mine.grad, theirs.grad, 1e-5, "le gradient")
 with report.test("De très grands logits ne débordent pas", points=0.25):
+    report.requires(1)
     logits, labels, expected = random_problem(7, scale=200.0)
     expect_close(by_hand(logits, labels), expected, 1e-3, "mlm_loss avec des logits de l'ordre de 200", "Passez par logsumexp ou log_softmax.")
 ### BEGIN HIDDEN TESTS
 with report.test("D'autres grands logits", points=0.25):
+    report.requires(1)
     logits, labels, expected = random_problem(8, scale=500.0)
     expect_close(by_hand(logits, labels), expected, 1e-3, "mlm_loss avec des logits de l'ordre de 500", "Passez par logsumexp ou log_softmax.")
 ### END HIDDEN TESTS
@@ -628,7 +638,7 @@ with report.test("Le modèle est en mode train, on_step reçoit (0, coût), (1, 
     kinds = {type(loss).__name__ for loss in [*losses, *(loss for _, loss in calls)] if not isinstance(loss, float)}
     expect(not kinds, f"Des coûts sont de type {', '.join(kinds)} ; attendu : float. Une liste de floats : loss.item() à chaque pas, sinon chaque graphe de calcul reste en mémoire.")
 with report.test("La perplexité sur les critiques baisse d'au moins 5 % en 24 pas (une quinzaine de secondes)", points=1):
-    expect(not report.results[0].message, "Ce test attend que le premier passe.")
+    report.requires(1)
     # Mesuré sur 20 graines (16 phrases par lot, AdamW, lr 5e-5) : la baisse va de 6,5 % à 13,5 %.
     seed_everything(0)
     trial = copy.deepcopy(general_model)

@@ -27,12 +27,16 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h, en deux séances : parties 1 à 5, puis 6 à 10 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 6 min pour tout exécuter sur 2 cœurs (Intel Xeon), plus l'index la première fois |
+# | environ 3 h, en deux séances : parties 1 à 4, puis 5 à 10 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 6 min pour tout exécuter sur 2 cœurs (Intel Xeon), plus l'index la première fois |
 #
-# **Pour rendre ce TP :** enregistrez ce notebook sans le renommer (`tp4_rag.ipynb`) et déposez-le à l'endroit indiqué par
-# votre enseignant·e. Ne supprimez et ne dupliquez aucune cellule. Chaque exercice est indépendant : si l'un vous résiste,
-# passez au suivant, la suite du notebook fonctionnera quand même. Sous chaque exercice, une cellule de vérification vous
-# dit tout de suite où vous en êtes.
+# **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
+# `make handin NOTEBOOK=tp4_rag.ipynb` (sous Windows : `python -m utils.handin tp4_rag.ipynb`). Cette commande relit votre copie et
+# écrit `rendu_tp4_rag.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
+# notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
+#
+# Chaque exercice est indépendant : si l'un vous résiste, passez au suivant, la suite du notebook fonctionnera quand même. Votre
+# réponse remplace la ligne `raise` qui suit « VOTRE CODE ICI » ; sous chaque exercice, une cellule de vérification vous dit tout de
+# suite où vous en êtes.
 
 # %%
 # Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
@@ -46,6 +50,9 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("utils", "utils.runtime"):  # le cours est là, mais pas ses bibliothèques : voir le README
         raise
     url = os.environ.get("COURSE_URL", "{{COURSE_URL}}")
+    if "votre-organisation" in url:
+        advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
+        raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
     options = {"check": True, "capture_output": True, "text": True}
     try:
         if not os.path.exists("cours-llm/utils/runtime.py"):

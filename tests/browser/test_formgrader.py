@@ -11,6 +11,10 @@ from tests.grading.conftest import toy  # noqa: F401  (a fixture)
 from tests.grading.toy_lab import LAB
 
 STUDENT, MARK = "1-parfaite", 1.5
+PRESS = """async (address) => {
+    const token = document.cookie.match(/_xsrf=([^;]*)/)[1];
+    return await (await fetch(address, {method: "POST", headers: {"X-XSRFToken": token}})).json();
+}"""
 COMMENT = "Bonne réponse ; précisez « le corrigé » & donnez un exemple."
 
 
@@ -26,6 +30,10 @@ def test_a_mark_and_a_comment_given_by_hand(page, jupyter, tmp_path, photograph)
         shown = page.locator("tbody").inner_text()
         assert all(student.name in shown for student in demo.the_class(LAB))
         photograph(page, "formgrader-classe")
+        # nbgrader's own button would run the student's code without walls.
+        press = f"formgrader/api/submission/{LAB}/{STUDENT}/autograde"
+        said = page.evaluate(PRESS, server.url(press).split("?")[0])
+        assert not said["success"] and "make grade" in said["log"]
 
         page.goto(server.url(f"formgrader/gradebook/{LAB}/{LAB}"))
         page.wait_for_selector(".name a.name-hidden")

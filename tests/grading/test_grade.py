@@ -85,3 +85,30 @@ def test_the_demonstration_sees_a_wrong_mark(toy, tmp_path, monkeypatch):
 
 def test_nothing_handed_in(toy, tmp_path):
     assert grade.grade(tmp_path, LAB) == []
+
+
+def test_the_table_of_marks_keeps_the_labs_graded_before(monkeypatch, tmp_path, capsys):
+    """`make grade LAB=…` is one lab; a hand-in set aside is the student's affair, a failed one ours."""
+    (tmp_path / "submitted" / "anne").mkdir(parents=True)
+    (tmp_path / "submitted" / "anne" / "tp2.ipynb").touch()
+
+    def mark(lab, state="recorded", error=""):
+        points = {} if error else {"ex10_a": 1.0, "ex2_b": 2.0}
+        return grade.Marks("anne", lab, points, 3.0, error=error, state=state)
+
+    of = {"tp1": [mark("tp1")], "tp2": [mark("tp2")], "tp3": [mark("tp3", "new", "pas encore")]}
+    monkeypatch.setattr(grade, "COURSE", tmp_path)
+    monkeypatch.setattr(grade, "labs", lambda: list(of))
+    monkeypatch.setattr(grade, "marks_of", lambda root, lab: of[lab])
+    monkeypatch.setattr("grading.report.write_report", lambda root, lab: None)
+    for state, code in (("recorded", 0), ("aside", 0), ("failed", 1)):
+        error = "" if state == "recorded" else "une phrase"
+        monkeypatch.setattr(grade, "grade", lambda *_, s=state, e=error: [mark("tp2", s, e)])
+        assert grade.main(["tp2"]) == code
+        with (tmp_path / "grades.csv").open(encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["lab"] for row in rows] == ["tp1", "tp2"] and rows[0]["total"] == "3.0"
+        assert rows[1]["total"] == ("" if error else "3.0")  # no mark is not the mark 0
+        assert list(rows[0])[2:4] == ["ex2_b", "ex10_a"]
+    printed = capsys.readouterr().out
+    assert "ignored: submitted/anne/tp2.ipynb" in printed and "1 set aside" in printed

@@ -46,6 +46,20 @@ def test_check_sees_a_stale_notebook_and_a_teacher_file(toy):
     assert any("make release" in problem for problem in release.check(LAB))
 
 
+def test_work_done_in_a_released_notebook_is_kept(toy, capsys):
+    path = release.release(LAB)
+    release.release(LAB)
+    assert sorted(path.parent.iterdir()) == [path]  # nobody had worked in it
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace('raise NotImplementedError("pas encore traité")', "return 2 * x")
+    nbformat.write(notebook, path)
+    work = path.read_bytes()
+    release.release(LAB)
+    (kept,) = path.parent.glob("*.avant-*.ipynb")
+    assert kept.read_bytes() == work and kept.name in capsys.readouterr().out and release.check(LAB) == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

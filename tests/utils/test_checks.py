@@ -191,12 +191,44 @@ def test_the_same_message_is_told_once(capsys):
     assert out.count("KeyError") == 1 == out.count("même message que ci-dessus")
 
 
-def test_a_missing_name_says_to_run_the_cells_above(capsys):
+def test_a_missing_name_says_to_look_at_its_spelling_and_at_the_cells_above(capsys):
     report = Report("Exercice 1", points=1)
     with report.test("absent", points=1):
         absent  # noqa: B018, F821
     report.score()
-    assert "exécutez d'abord toutes les cellules au-dessus" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Le nom 'absent' n'existe pas ici" in out and "cellule au-dessus, exécutez-la d'abord" in out
+
+
+def test_a_test_that_needs_another_ends_as_that_one_did(capsys):
+    for first, mark, told in ((stub, "⏳", None), (fail, "❌", "attend que le premier"), (lambda: None, "✅", "")):
+        report = Report("Exercice 1", points=2)
+        with report.test("the first", points=1):
+            first()
+        with report.test("the second", points=1):
+            report.requires(1)
+        report.score()
+        out = capsys.readouterr().out
+        if told is None:  # neither was attempted
+            assert "⏳ Exercice 1 : pas encore traité" in out and "❌" not in out
+        else:
+            assert out.count(mark) and told in out
+
+
+def test_a_test_worth_no_point_shows_none(capsys):
+    report = Report("Exercice 1", points=8, advice="Remplissez le dictionnaire.")
+    with report.test("lisible", points=0):
+        expect(False, "illisible")
+    assert report.score() == 0
+    out = capsys.readouterr().out
+    assert "  ❌ lisible\n         illisible" in out and "0/0" not in out
+    assert "Points : 8, donnés à la correction" in out
+    untouched = Report("Exercice 1", points=8, advice="Remplissez le dictionnaire.")
+    with untouched.test("lisible", points=0):
+        stub()
+    untouched.score()
+    out = capsys.readouterr().out
+    assert "Remplissez le dictionnaire." in out and "raise" not in out
 
 
 def test_the_line_shown_is_the_students_and_not_the_checks(capsys):

@@ -73,6 +73,8 @@ def damaged(notebook, how):
     check = notebook.cells.index(cells["ex1_double-check"])
     if how == "missing":
         del notebook.cells[check]
+    elif how == "unanswered":
+        del notebook.cells[notebook.cells.index(cells["ex1_double-solution"])]
     elif how == "edited":
         notebook.cells[check].source = "2.0"
     elif how == "twice":
@@ -86,7 +88,8 @@ def damaged(notebook, how):
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        ("missing", "il manque 1 cellule : Exercice 1 — Le double"),
+        ("missing", "il manque 1 cellule de vérification ou de données : Exercice 1 — Le double"),
+        ("unanswered", "il manque votre réponse (1 cellule) : Exercice 1 — Le double"),
         ("edited", "vous avez modifié 1 cellule de vérification ou de données : Exercice 1 — Le double"),
         ("twice", "1 cellule en double (ex1_double)"),
         ("moved", "des cellules d'exercice ont changé de place"),
@@ -123,18 +126,19 @@ def test_without_git_work_done_in_place_cannot_be_compared_and_it_is_said(tmp_pa
     assert "celles du TP sont intactes" in printed
 
 
-def test_an_earlier_archive_is_never_overwritten(course, desk, capsys):
+def test_an_earlier_archive_is_never_lost(course, desk, capsys):
     copy = saved(fill(releases.released(LAB)), desk / f"{LAB}.ipynb")
     first, _ = handed_in(copy, capsys)
     content = first.read_bytes()
     again, printed = handed_in(copy, capsys)
-    assert again == first and "existait déjà" not in printed  # the same work: the same archive
+    assert again == first and "fois d'avant" not in printed  # the same work: the same archive
     saved(fill(releases.released(LAB), {"ex3_words-answer": "Autrement."}), copy)
     second, printed = handed_in(copy, capsys)
     third, _ = handed_in(saved(releases.released(LAB), copy), capsys)
-    assert len({first, second, third}) == 3 and first.read_bytes() == content
-    assert f"{first.name} existait déjà et n'a pas été touchée" in printed
-    assert second.name.startswith(f"rendu_{LAB}_20")
+    assert first == second == third and first.read_bytes() != content  # the newest has the name that is handed in
+    kept = sorted(desk.glob(f"rendu_{LAB}.avant-*.zip"))
+    assert len(kept) == 2 and content in [path.read_bytes() for path in kept]
+    assert "l'archive de la fois d'avant est gardée" in printed
 
 
 def test_other_files_go_in_only_when_asked(course, desk, capsys):
@@ -211,9 +215,7 @@ def test_it_runs_in_a_new_kernel_and_says_what_stops(course, desk, capsys):
     before = copy.read_bytes()
     target, printed = handed_in(copy, capsys, run=True)
     assert target and copy.read_bytes() == before
-    assert (
-        "1 cellule en erreur" in printed and "cellule 2 (« 1 / 0 ») : ZeroDivisionError : division by zero" in printed
-    )
+    assert "1 cellule en erreur" in printed and "« 1 / 0 » : ZeroDivisionError : division by zero" in printed
     assert "Exercice 1 — Le double : 0 sur 1,5 (et 0,5 sur des tests que seule la correction exécute)" in printed
     assert "la vérification dit « pas encore traité » : Exercice 2 — Du bruit" in printed
     assert not list(desk.glob("*.txt")), "the notebook ran in the student's folder"
