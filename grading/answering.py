@@ -1,4 +1,4 @@
-"""A student's side of an examination: answers the calls of a check that runs in another process (`grading.examiner`).
+"""A student's side of an examination: answers the calls of a check that runs in another process (`grading.exam`).
 
 The check's process sends calls: a name, and arguments pickled (it can be trusted).  Back go plain data only (numbers,
 texts, lists, arrays as bytes), described in JSON, never unpickled: what the call returned or raised, and what it
@@ -9,12 +9,10 @@ own text and the marks are in a process where no student's code ever runs.
 import contextlib
 import dis
 import io
-import json
 import linecache
 import pickle
 import random
 import socket
-import struct
 import traceback
 import types
 from collections import OrderedDict
@@ -23,8 +21,8 @@ from unittest import mock
 import numpy as np
 import torch
 
-LARGEST = 1 << 30  # bytes of one message
-LARGEST_HEAD = 64 << 20  # and of its JSON
+from grading.messages import receive, send
+
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -32,38 +30,6 @@ DTYPES = {
         torch.uint8, torch.bool, torch.complex64,
     )
 }  # fmt: skip
-
-
-# ------------------------------------------------------------------------------------------------ messages
-def send(line: socket.socket, message: object, buffers: list[bytes] = ()) -> None:
-    """A message of JSON's types, and bytes that it refers to by number."""
-    head = json.dumps([message, [len(buffer) for buffer in buffers]]).encode()
-    line.sendall(struct.pack("<Q", len(head)) + head)
-    for buffer in buffers:
-        line.sendall(buffer)
-
-
-def receive(line: socket.socket) -> tuple[object, list[bytes]]:
-    """The next message; raises `EOFError` if there is none, `ValueError` if it is not one."""
-    (size,) = struct.unpack("<Q", _exactly(line, 8))
-    if size > LARGEST_HEAD:
-        raise ValueError("a message is too large")
-    message, sizes = json.loads(_exactly(line, size))
-    if sum(sizes) > LARGEST or min(sizes, default=0) < 0:
-        raise ValueError("a message is too large")
-    return message, [_exactly(line, size) for size in sizes]
-
-
-def _exactly(line: socket.socket, size: int) -> bytes:
-    if not 0 <= size <= LARGEST:
-        raise ValueError("a message is too large")
-    data = bytearray()
-    while len(data) < size:
-        part = line.recv(min(size - len(data), 1 << 20))
-        if not part:
-            raise EOFError("the other side is gone")
-        data += part
-    return bytes(data)
 
 
 # ------------------------------------------------------------------------------------------------ what can change

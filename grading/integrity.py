@@ -6,6 +6,7 @@ are skipped, where everything is equal to everything or where `utils.checks` was
 cannot see a student's code that lets the probes through and alters the check only.
 """
 
+import ast
 import random
 import re
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-import utils.checks
+from utils.paths import ROOT
 
 ALTERED = "à vérifier : le notebook modifie les outils de la correction"
-_PUBLIC = {name for name, value in vars(utils.checks).items() if getattr(value, "__module__", "") == "utils.checks"}
+# Read, not imported: it brings torch, and the grader starts a second sooner without.
+_TOOLS = ast.parse((ROOT / "utils" / "checks.py").read_text(encoding="utf-8"))
+_PUBLIC = {node.name for node in _TOOLS.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 @dataclass

@@ -30,7 +30,8 @@ import psutil
 from utils.paths import ROOT, cache_dir
 
 GRADING = Path(__file__).resolve().parent
-INSIDE = ("__init__.py", "forkserver.py", "sandbox.py", "answering.py")  # of grading/, what a kernel needs to start
+# Of grading/, what a kernel needs to start.
+INSIDE = ("__init__.py", "answering.py", "forkserver.py", "messages.py", "sandbox.py")
 MEMORY_MB = 8000  # at most; less on a machine that has not that much for every kernel
 PROCESSES = 256  # threads count: beyond, none can be started
 WATCHED_PROCESSES = 64  # threads do not: beyond, the kernel is stopped, for it would slow the others

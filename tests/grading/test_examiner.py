@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from grading import answering, answers, examiner
+from grading import answering, answers, exam
 from grading.labs import SOLUTIONS, labs, read_lab
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an examiner is forked, on Linux only")
@@ -18,19 +18,19 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an examiner is 
 
 @pytest.fixture
 def lab(toy):
-    return examiner.Lab(read_lab(toy), {})
+    return exam.Lab(read_lab(toy), {})
 
 
 def examined(check: str, answer: str, reference: str = "def f(*_): pass", given: str = "") -> dict:
     """What a check gives, run apart, for an answer."""
-    made = examiner.Lab.__new__(examiner.Lab)
+    made = exam.Lab.__new__(exam.Lab)
     made.namespace, made.given, made.asked = {"__name__": "__main__"}, set(), set()
     common = "import numpy as np, torch\nfrom torch.nn import functional as F\nfrom unittest import mock\n"
-    examiner.execute(common + given, made.namespace, "<given>")
+    exam.execute(common + given, made.namespace, "<given>")
     made.given = set(made.namespace)
     student = dict(made.namespace)
-    examiner.execute(answer, student, "<answer>")
-    examiner.execute(reference, made.namespace, "<reference>")
+    exam.execute(answer, student, "<answer>")
+    exam.execute(reference, made.namespace, "<reference>")
     made.asked = {"f"}
     return made.loopback(check, "<check>", student)
 
@@ -185,7 +185,7 @@ def test_every_kept_answer_has_the_same_marks_and_messages(name, monkeypatch):
     torch.set_num_threads(1)  # before a fork
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
-    compare(examiner.Lab(read_lab(SOLUTIONS / name / f"{name}.py"), {}), name, UNFIT.get(name, set()))
+    compare(exam.Lab(read_lab(SOLUTIONS / name / f"{name}.py"), {}), name, UNFIT.get(name, set()))
 
 
 # Checks of a class that the student writes: it cannot cross over, so they run in the student's kernel.
@@ -202,16 +202,16 @@ def compare(lab, name, unfit=frozenset()):
     for cell, source, place in lab.checks():
         exercise = cell.metadata.nbgrader.grade_id.rpartition("-")[0]
         if exercise in unfit:
-            examiner.execute(reference[exercise], student := dict(lab.namespace), f"<{exercise}>")
+            exam.execute(reference[exercise], student := dict(lab.namespace), f"<{exercise}>")
             apart = lab.loopback(source, place, student)
             assert apart is None or float(apart["value"]) < cell.metadata.nbgrader.points, f"{exercise} is fit"
             continue
         for answer in answers._all_answers(name, exercise, reference[exercise]):
             student = dict(lab.namespace)
-            examiner.execute(answer.source, student, f"<{exercise}>")
+            exam.execute(answer.source, student, f"<{exercise}>")
             apart = lab.loopback(source, place, dict(student))
             printed = io.StringIO()
-            value = examiner.execute(source, dict(student), place, printed)
+            value = exam.execute(source, dict(student), place, printed)
             here = {"printed": printed.getvalue(), "value": repr(value)}
             print(exercise, answer.kind, answer.description, here["value"], apart and apart["value"], flush=True)
             if apart is None or apart["value"] != here["value"]:
