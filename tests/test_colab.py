@@ -94,6 +94,16 @@ def test_an_address_out_of_reach_is_a_clear_error_and_can_be_tried_again(alone, 
     assert start(NOTEBOOKS[0], alone, COURSE_URL=remote).returncode == 0
 
 
+def test_no_address_yet_is_a_clear_error(alone, remote):
+    """As in this repository itself: an edition that nobody has given an address to."""
+    address = "https://github.com/votre-organisation/cours-llm"
+    done = start(NOTEBOOKS[0], alone, COURSE_URL=address)
+    assert done.returncode != 0 and "RuntimeError: Demandez l'adresse du cours" in done.stderr
+    assert not (alone / "cours-llm").exists()
+    assert start(NOTEBOOKS[0], alone, COURSE_URL=remote).returncode == 0
+    assert start(NOTEBOOKS[0], alone, COURSE_URL=address).returncode == 0  # it is there: no address is needed
+
+
 def test_no_git_is_a_clear_error(alone, remote):
     done = start(NOTEBOOKS[0], alone, COURSE_URL=remote, PATH=str(alone))
     assert done.returncode != 0

@@ -44,12 +44,12 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("utils", "utils.runtime"):  # le cours est là, mais pas ses bibliothèques : voir le README
         raise
     url = os.environ.get("COURSE_URL", "{{COURSE_URL}}")
-    if "votre-organisation" in url:
-        advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
-        raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
     options = {"check": True, "capture_output": True, "text": True}
     try:
         if not os.path.exists("cours-llm/utils/runtime.py"):
+            if "votre-organisation" in url:
+                advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
+                raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
             subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, "cours-llm"], **options)
         subprocess.run([sys.executable, "-m", "utils.colab"], cwd="cours-llm", **options)
     except (OSError, subprocess.CalledProcessError) as error:
