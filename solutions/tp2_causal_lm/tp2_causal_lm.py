@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | 4 min pour tout exécuter sur 2 cœurs (Intel Xeon) |
+# | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | de 4 min (Intel Xeon) à 6 min (AMD EPYC) pour tout exécuter sur 2 cœurs |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
 # `make handin NOTEBOOK=tp2_causal_lm.ipynb` (sous Windows : `python -m utils.handin tp2_causal_lm.ipynb`). Cette commande relit votre copie et

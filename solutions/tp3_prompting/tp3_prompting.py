@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (Intel Xeon) |
+# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | de 7 min (Intel Xeon) à 11 min (AMD EPYC) pour tout exécuter sur 2 cœurs |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
 # `make handin NOTEBOOK=tp3_prompting.ipynb` (sous Windows : `python -m utils.handin tp3_prompting.ipynb`). Cette commande relit votre copie et
