@@ -35,7 +35,7 @@
 # notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
 #
 # Chaque exercice est indépendant : si l'un vous résiste, passez au suivant, la suite du notebook fonctionnera quand même. Votre
-# réponse remplace la ligne `raise` qui suit « VOTRE CODE ICI » ; sous chaque exercice, une cellule de vérification vous dit tout de
+# réponse remplace la ligne `raise` qui suit « VOTRE CODE ICI » ; sous chaque exercice, une cellule de vérification vous dit tout de
 # suite où vous en êtes.
 
 # %%

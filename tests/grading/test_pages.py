@@ -83,16 +83,16 @@ def test_a_forged_report_changes_nothing(graded):
 
 
 def test_tracebacks_do_not_quote_hidden_tests():
-    source = "check()\n### BEGIN HIDDEN TESTS\nassert secret(3) == 42\n### END HIDDEN TESTS"
-    quoted = "\x1b[0;32m      2\x1b[0m \x1b[32massert\x1b[39m secret(\x1b[34m3\x1b[39m) == \x1b[34m42\x1b[39m"
+    source = "check()\n### BEGIN HIDDEN TESTS\nassert secret(3) == 123456789012\n### END HIDDEN TESTS"
+    quoted = "\x1b[0;32m      2\x1b[0m \x1b[32massert\x1b[39m secret(\x1b[34m3\x1b[39m) == \x1b[34m123456789012\x1b[39m"
     failed = new_output("error", ename="AssertionError", evalue="", traceback=["Traceback", quoted])
     elsewhere = new_output("stream", name="stdout", text=f"above\n{quoted}\nbelow")
-    value = new_output("execute_result", data={"text/plain": "'check()\\nassert secret(3) == 42'"})
+    value = new_output("execute_result", data={"text/plain": "'check()\\nassert secret(3) == 123456789012'"})
     notebook = new_notebook(
         cells=[new_code_cell(source, outputs=[failed]), new_code_cell("x", outputs=[elsewhere, value])]
     )
     notebook, _ = HideTests().preprocess(notebook, {})
-    assert "42" not in nbformat.writes(notebook)
+    assert "123456789012" not in nbformat.writes(notebook)
     assert notebook.cells[0].outputs[0].traceback == ["AssertionError: "]
     assert notebook.cells[1].outputs[0].text == f"above\n{RESERVED_LINE}\nbelow"
 
