@@ -25,8 +25,7 @@ import torch
 
 from grading import answering
 from grading.answering import DTYPES
-from grading.examiner import definitions, is_check
-from grading.examiner import told as outcome_of
+from grading.examiner import definitions, is_check, outcome_of
 from grading.forkserver import PARENT_DEATH_SIGNAL, prctl
 from grading.messages import receive, send
 from utils.checks import Mismatch

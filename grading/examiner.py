@@ -112,15 +112,15 @@ class Examiner:
 
 def outputs(line: socket.socket, seconds: float = 10) -> list[nbformat.NotebookNode] | None:
     """The outputs that a check cell has after its examination; None if it did not come to its end."""
-    outcome = told(line, seconds)
-    if outcome is None:
+    told = outcome_of(line, seconds)
+    if told is None:
         return None
-    found = [nbformat.v4.new_output("stream", name="stdout", text=outcome["printed"])] if outcome["printed"] else []
-    if "error" in outcome:
-        name, text, lines = outcome["error"]
+    found = [nbformat.v4.new_output("stream", name="stdout", text=told["printed"])] if told["printed"] else []
+    if "error" in told:
+        name, text, lines = told["error"]
         found.append(nbformat.v4.new_output("error", ename=name, evalue=text, traceback=lines))
-    elif outcome["value"] is not None:
-        data = {"text/plain": outcome["value"]}
+    elif told["value"] is not None:
+        data = {"text/plain": told["value"]}
         found.append(nbformat.v4.new_output("execute_result", data=data, execution_count=1))
     return found
 
@@ -131,7 +131,7 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def told(line: socket.socket, seconds: float) -> dict | None:
+def outcome_of(line: socket.socket, seconds: float) -> dict | None:
     """What an examination told at its end; None if it did not come to its end in time."""
     line.settimeout(seconds)
     try:

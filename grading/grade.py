@@ -364,6 +364,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (LabError, SandboxError) as error:
         print(f"[FAIL] {error}", file=sys.stderr)
         return 1
+    for path in misplaced(COURSE, labs()):
+        print(f"[WARN] ignored: {path.relative_to(COURSE)} (expected in submitted/<student>/<lab>/)")
     if not marks:
         print(f"Nothing to grade: put hand-ins in {COURSE.relative_to(ROOT)}/submitted/<student>/<lab>/<lab>.ipynb")
         return 0
@@ -376,8 +378,6 @@ def main(arguments: list[str] | None = None) -> int:
     with quiet():
         for lab in graded:
             write_report(COURSE, lab)
-    for path in misplaced(COURSE, labs()):
-        print(f"[WARN] ignored: {path.relative_to(COURSE)} (expected in submitted/<student>/<lab>/)")
     aside, failed = (sum(mark.state == state and bool(mark.error) for mark in marks) for state in ("aside", "failed"))
     if aside or failed:
         print(f"{aside} set aside (their pages say why), {failed} failed (make grade tries them again).")

@@ -14,7 +14,6 @@ import os
 import sys
 import tempfile
 import warnings
-from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -22,7 +21,7 @@ import nbformat
 from grading.labs import SOLUTIONS, LabError, labs, leaks, read_lab
 from grading.nbgrader_config import configuration, workshop
 from utils.handin import STUB
-from utils.paths import ROOT
+from utils.paths import ROOT, set_aside
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -72,8 +71,7 @@ def release(lab: str) -> Path:
     temporary = target.with_suffix(".tmp")
     temporary.write_bytes(released(lab))
     if target.exists() and _worked_in(target):
-        kept = target.with_name(f"{lab}.avant-{datetime.now():%Y-%m-%d-%Hh%M%S}.ipynb")
-        os.rename(target, kept)
+        kept = set_aside(target)
         print(f"[WARN] somebody worked in notebooks/{lab}/{target.name}: kept beside it as {kept.name}")
     os.replace(temporary, target)
     return target

@@ -11,7 +11,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from grading.labs import HIDDEN_MARKS, SOLUTION_MARKS
+from grading.labs import HIDDEN_MARKS, SOLUTION_MARKS, course_url
 from utils.paths import ROOT
 
 FILES = (
@@ -38,6 +38,7 @@ def publish(to: Path, root: Path = ROOT) -> list[str]:
     if not (to / ".git").exists():
         to.mkdir(parents=True, exist_ok=True)
         _git(to, "init", "--quiet", "--initial-branch=main")
+    _git(to, "var", "GIT_COMMITTER_IDENT")  # without a name and an address, git could not commit what is copied below
     for name in set(_git(to, "ls-files", "-z").split("\0")) - {"", *files, "README.md"}:
         (to / name).unlink(missing_ok=True)
     for name in files:
@@ -84,19 +85,20 @@ def _git(folder: Path, *arguments: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.students", description=__doc__.splitlines()[0])
     parser.add_argument("to", help="its folder, outside this one: new, or an earlier edition")
-    to = parser.parse_args(arguments).to
-    if not to or Path(to).resolve().is_relative_to(ROOT):
+    given = parser.parse_args(arguments).to
+    to = Path(given).expanduser()
+    if not given or to.resolve().is_relative_to(ROOT):
         print("[FAIL] Say where, outside this folder: make students TO=../cours-etudiants", file=sys.stderr)
         return 1
     try:
-        changed = publish(Path(to))
+        changed = publish(to)
     except EditionError as error:
         print(f"[FAIL] {error}", file=sys.stderr)
         return 1
     for name in changed:
         print(f"  {name}")
     print(f"{len(changed)} files changed in {to}" if changed else f"{to}: nothing has changed")
-    if PLACEHOLDER in (ROOT / "pyproject.toml").read_text(encoding="utf-8"):
+    if PLACEHOLDER in course_url():
         print("[WARN] pyproject.toml ([project.urls]) has no address yet: set that of the students' repository.")
     print(f"To publish it: git -C {to} push -u origin main (once, before: git -C {to} remote add origin ADDRESS)")
     return 0

@@ -57,12 +57,12 @@ class Report:
             message = UNTOUCHED if _untouched(error) else _explain(error)
         self.results.append(_Result(title, points, message))
 
-    def requires(self, number: int = 1) -> None:
-        """Inside a test that means nothing unless test `number` passes: it ends as that one did, if it did not."""
-        earlier = self.results[number - 1].message
-        if earlier == UNTOUCHED:
+    def requires_first(self) -> None:
+        """Inside a test that means nothing unless the first one passes: it ends as that one did, if it did not."""
+        first = self.results[0].message
+        if first == UNTOUCHED:
             raise NotImplementedError(UNTOUCHED)
-        expect(not earlier, f"Ce test attend que le {'premier' if number == 1 else f'n° {number}'} passe.")
+        expect(not first, "Ce test attend que le premier passe.")
 
     @property
     def attempted(self) -> bool:

@@ -25,7 +25,7 @@ from utils import releases
 from utils.cells import Unusable, bare, decoded, exercise, grade_id, known, locked, parsed, role, same
 from utils.demos import left_out
 from utils.doctor import Line
-from utils.paths import ROOT, cache_dir
+from utils.paths import ROOT, cache_dir, set_aside
 
 CELL_SECONDS = 600
 STUB = 'NotImplementedError("pas encore traité")'
@@ -330,28 +330,11 @@ def archive(copy: Copy, folder: Path, files: Sequence[Path] = ()) -> tuple[Path,
             for other in files:
                 packed.write(other, other.name)
         os.chmod(temporary, 0o644)
-        kept = _set_aside(first) if first.exists() else None
+        kept = set_aside(first) if first.exists() else None
         os.replace(temporary, first)
         return first, kept
     finally:
         Path(temporary).unlink(missing_ok=True)
-
-
-def _set_aside(archive: Path) -> Path:
-    """Give an earlier archive a second name, with a date, that no file has yet."""
-    day = time.strftime("%Y-%m-%d_%Hh%M")
-    for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
-        target = archive.with_name(f"{archive.stem}.avant-{day}{suffix}.zip")
-        if target.exists():
-            continue
-        try:
-            os.link(archive, target)
-        except FileExistsError:
-            continue
-        except OSError:  # a disk without links
-            os.rename(archive, target)
-        return target
-    raise Unusable(f"Trop d'archives dans {archive.parent} : supprimez les anciennes.")
 
 
 def _holds(path: Path, contents: dict[str, bytes]) -> bool:

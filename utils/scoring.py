@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 
-def continuation_logprobs(model, tokenizer, prompt: str, continuations: list[str], batch_size: int = 32):
+def continuation_logprobs(model, tokenizer, prompt: str, continuations: list[str], batch_size: int = 16):
     """log P(continuation | prompt), in nats, and the number of tokens scored: two NumPy arrays of shape (n,).
 
     Prompt and continuation are tokenized together, so that the tokens are those of the text as a whole.  With an empty
@@ -22,7 +22,7 @@ def continuation_logprobs(model, tokenizer, prompt: str, continuations: list[str
     return _score(model, rows, starts, batch_size), np.array([len(row) for row in rows]) - starts
 
 
-def pair_logprobs(model, tokenizer, pairs: list[tuple[str, str]], batch_size: int = 32):
+def pair_logprobs(model, tokenizer, pairs: list[tuple[str, str]], batch_size: int = 16):
     """log P(continuation | prompt), in nats, for each (prompt, continuation): a NumPy array (n,).
 
     As `continuation_logprobs`, for prompts that may differ: what all of them share is read once.  Same `ValueError`.
@@ -30,7 +30,7 @@ def pair_logprobs(model, tokenizer, pairs: list[tuple[str, str]], batch_size: in
     return _score(model, *_rows(tokenizer, pairs), batch_size)
 
 
-def label_logprobs(model, tokenizer, prompts: list[str], labels: list[str], batch_size: int = 32):
+def label_logprobs(model, tokenizer, prompts: list[str], labels: list[str], batch_size: int = 16):
     """log P(label | prompt), in nats, for every prompt and every label: a NumPy array (prompts, labels).
 
     As `continuation_logprobs` prompt by prompt, to rounding, but faster: see the module.  Same `ValueError`.
@@ -101,17 +101,18 @@ def _read(model, contexts, wanted: dict, totals: np.ndarray, cache, shared: int)
     if cache is not None:
         cache = copy.deepcopy(cache)  # reading extends it
         cache.batch_repeat_interleave(len(contexts))
-    found = {}  # (row of the batch, length of the context) -> what is wanted there, each context once
+    found = {}  # (row of the batch, position of its context's last token) -> what is wanted there, each context once
     for b, context in enumerate(contexts):
         for length in range(shared + 1, len(context) + 1):
             if context[:length] in wanted:
-                found[b, length] = wanted.pop(context[:length])
-    kept = sorted({length for _, length in found}) or [width]
-    positions = torch.tensor([length - shared - 1 for length in kept], device=model.device)
-    output = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=positions)
-    for (b, length), tokens in found.items():
-        logits = output.logits[b, kept.index(length)].float()
-        logprobs = (logits[[token for _, token in tokens]] - logits.logsumexp(-1)).cpu()
-        for (i, _), logprob in zip(tokens, logprobs.tolist(), strict=True):
-            totals[i] += logprob
+                found[b, length - shared - 1] = wanted.pop(context[:length])
+    output = model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
+    if found:
+        # The vocabulary is most of a small model's work: it is read where something is wanted, and nowhere else.
+        last = output.last_hidden_state[tuple(torch.tensor(list(found), device=model.device).T)]
+        logits = model.get_output_embeddings()(last).float()
+        norms = logits.logsumexp(-1).tolist()
+        for row, norm, tokens in zip(logits, norms, found.values(), strict=True):
+            for (i, _), logit in zip(tokens, row[[token for _, token in tokens]].tolist(), strict=True):
+                totals[i] += logit - norm
     return output.past_key_values

@@ -14,14 +14,12 @@ The copy as it was stays beside it (`….avant-<date>.ipynb`).  Everything print
 
 import argparse
 import difflib
-import glob
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,6 +32,7 @@ from utils import releases
 from utils.cells import Unusable, cell_id, exercise, grade_id, known, role, same
 from utils.doctor import Line
 from utils.handin import Copy, notebook_at, read, title
+from utils.paths import free_name, set_aside
 
 ALIKE = 0.5  # two cells with less in common are not one cell, changed
 DIFF_LINES = 12  # of a changed cell, how many lines of its difference are shown
@@ -211,7 +210,7 @@ def update(path: str | Path, lab: str | None = None, pull: bool = False) -> bool
         # Colab saves an open notebook by itself, over whatever has been written there: the new one stands beside it.
         beside = "google.colab" in sys.modules
         backup = copy.path if beside else set_aside(copy.path)
-        target = _free(copy.path, "a-jour") if beside else copy.path
+        target = free_name(copy.path, "a-jour") if beside else copy.path
         _written(copy, result, target)
     except Unusable as error:
         print(Line("FAIL", str(error)), flush=True)
@@ -277,32 +276,6 @@ def _is_valid(notebook: NotebookNode) -> bool:
         return True
     except nbformat.ValidationError:
         return False
-
-
-def set_aside(path: Path) -> Path:
-    """A copy of a file beside it, under a name that no file has yet; the one that is there, if it holds the same."""
-    data = path.read_bytes()
-    for kept in path.parent.glob(f"{glob.escape(path.stem)}.avant-*{path.suffix}"):
-        if kept.read_bytes() == data:
-            return kept
-    target = _free(path, "avant")
-    try:
-        with target.open("xb") as file:
-            file.write(data)
-    except OSError:
-        target.unlink(missing_ok=True)
-        raise
-    return target
-
-
-def _free(path: Path, mark: str) -> Path:
-    """`<name>.<mark>-<date>.ipynb`, a name that no file has yet."""
-    day = time.strftime("%Y-%m-%d_%Hh%M")
-    for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
-        target = path.with_name(f"{path.stem}.{mark}-{day}{suffix}{path.suffix}")
-        if not target.exists():
-            return target
-    raise Unusable(f"Trop de copies de {path.name} : supprimez les anciennes.")
 
 
 def _report(result: Merged) -> list[Line]:

@@ -221,7 +221,7 @@ REASONS = {
     "B1": "le coût est une moyenne sur les seuls tokens cachés, ici deux termes.",
     "B2": "chaque token, sauf le premier, est à prédire d'après ceux qui le précèdent.",
     "B3": "la perplexité est le nombre de choix équiprobables, 8 ; 3 est l'entropie, en bits.",
-    "B4": "une sonde linéaire apprend une matrice de la taille d'un vecteur par le nombre de classes, rien d'autre.",
+    "B4": "une sonde linéaire n'apprend qu'une matrice, de la taille d'un vecteur par le nombre de classes, et un biais.",
     "C1": "des exemples dans la requête guident la réponse ; aucun poids ne change.",
     "C2": "T5 écrit la note comme du texte, « 3.8 », sans couche de plus.",
     "C3": "elle compte mille fois ; c'est une des raisons de dédoublonner un corpus.",

@@ -148,7 +148,7 @@ for word in ["movie", "filmmaker", "melodramatic", "tarantinoesque"]:
 #
 # <details><summary>🛟 « J'ai ce message… »</summary>
 #
-# - *boucle infinie* : vérifiez que `start` avance à chaque morceau trouvé et que vous renvoyez `["[UNK]"]` si aucun ne convient ;
+# - *la cellule tourne sans fin (`[*]`)* : menu *Kernel > Interrupt Kernel*, puis vérifiez que `start` avance à chaque morceau trouvé et que vous renvoyez `["[UNK]"]` si aucun ne convient ;
 # - *`['mel', 'o', 'dramatic']`* : il manque `##` aux morceaux qui ne commencent pas le mot ;
 # - *des morceaux trop petits* : on veut le plus **long** préfixe, il faut donc partir de la fin du mot.
 # </details>
@@ -237,7 +237,7 @@ with attempt("Exercice 1"):
 # - *`expected condition to be a boolean tensor`*, ou des tokens spéciaux choisis : `special_tokens_mask` est un tenseur de 0 et de 1 ; convertissez-le
 #   par `.bool()`, car `~` appliqué à un entier calcule −1 − x ;
 # - *`bitwise_and… not implemented for 'Float'`* : il manque des parenthèses, `(tirage < probability) & …` ;
-# - *« 40 % de [MASK] » ou « 90 % de [MASK] »* : un second tirage a recouvert le premier ; lisez les trois cas sur un **seul** tirage ;
+# - *« la part de [MASK] parmi les tokens choisis »* : proche de 0,7, un second tirage a recouvert le premier : lisez les trois cas sur un **seul** tirage ; égale à 1, vous relisez le tirage qui a servi à choisir les positions, ou vous oubliez les deux autres cas ;
 # - *« input_ids a été modifié »* : commencez par `inputs = input_ids.clone()` ;
 # - *« deux appels avec la même graine diffèrent »* : un de vos tirages n'utilise pas `generator=generator`.
 # </details>
@@ -408,12 +408,12 @@ with report.test("Le gradient passe aussi", points=0.5):
     F.cross_entropy(theirs.reshape(-1, 50), labels.reshape(-1)).backward()
     expect_close(mine.grad, theirs.grad, 1e-5, "le gradient")
 with report.test("De très grands logits ne débordent pas", points=0.25):
-    report.requires(1)
+    report.requires_first()
     logits, labels, expected = random_problem(7, scale=200.0)
     expect_close(by_hand(logits, labels), expected, 1e-3, "mlm_loss avec des logits de l'ordre de 200", "Passez par logsumexp ou log_softmax.")
 ### BEGIN HIDDEN TESTS
 with report.test("D'autres grands logits", points=0.25):
-    report.requires(1)
+    report.requires_first()
     logits, labels, expected = random_problem(8, scale=500.0)
     expect_close(by_hand(logits, labels), expected, 1e-3, "mlm_loss avec des logits de l'ordre de 500", "Passez par logsumexp ou log_softmax.")
 ### END HIDDEN TESTS
@@ -638,7 +638,7 @@ with report.test("Le modèle est en mode train, on_step reçoit (0, coût), (1, 
     kinds = {type(loss).__name__ for loss in [*losses, *(loss for _, loss in calls)] if not isinstance(loss, float)}
     expect(not kinds, f"Des coûts sont de type {', '.join(kinds)} ; attendu : float. Une liste de floats : loss.item() à chaque pas, sinon chaque graphe de calcul reste en mémoire.")
 with report.test("La perplexité sur les critiques baisse d'au moins 5 % en 24 pas (une quinzaine de secondes)", points=1):
-    report.requires(1)
+    report.requires_first()
     # Mesuré sur 20 graines (16 phrases par lot, AdamW, lr 5e-5) : la baisse va de 6,5 % à 13,5 %.
     seed_everything(0)
     trial = copy.deepcopy(general_model)

@@ -441,7 +441,7 @@ prompts = [library_prompt(TASKS["sentiment"], shots, item["input"]) for item in 
 began, few = time.perf_counter(), budget(full=3, small=1)
 naive = np.array([[naive_logprob(prompt, label) for label in labels] for prompt in prompts[:few]])
 naive_seconds, began = (time.perf_counter() - began) / few, time.perf_counter()
-shared = label_logprobs(model, tokenizer, prompts, labels, batch_size=64)
+shared = label_logprobs(model, tokenizer, prompts, labels)
 shared_seconds = (time.perf_counter() - began) / len(prompts)
 print(f"par requête : {1000 * naive_seconds:.0f} ms sans partage, {1000 * shared_seconds:.0f} ms avec, soit {naive_seconds / shared_seconds:.0f} fois moins ;")
 print(f"plus grand écart entre les log-probabilités : {np.abs(naive - shared[:few]).max():.1e}")
@@ -462,7 +462,7 @@ LABELS = ["positif", "négatif"]
 def label_scores(examples, queries):
     """Log-probabilités des étiquettes : tableau (requêtes, 2)."""
     prompts = [library_prompt(TASKS["sentiment"], examples, query) for query in queries]
-    return label_logprobs(model, tokenizer, prompts, [f" {label}" for label in LABELS], batch_size=64)
+    return label_logprobs(model, tokenizer, prompts, [f" {label}" for label in LABELS])
 
 def draw_examples(seed, n_positive=4, n_negative=4):
     """Des exemples tirés au sort : (les positifs, les négatifs)."""
@@ -1360,7 +1360,7 @@ GOLF_DEV, GOLF_TEST = ([tuple(pair) for pair in golf_table.loc[golf_table["split
 
 def golf_accuracy(prompt, pairs):
     """Part des messages envoyés au bon service : pairs est une liste de (message, service)."""
-    scores = label_logprobs(model, tokenizer, [prompt.replace("{message}", message) for message, _ in pairs], [f" {label}" for label in GOLF_LABELS], batch_size=16)
+    scores = label_logprobs(model, tokenizer, [prompt.replace("{message}", message) for message, _ in pairs], [f" {label}" for label in GOLF_LABELS])
     best = (scores - scores.mean(axis=0)).argmax(axis=1)
     return float(np.mean([GOLF_LABELS[i] == label for i, (_, label) in zip(best, pairs)]))
 

@@ -74,6 +74,14 @@ def test_nothing_is_overwritten(edition, tmp_path, capsys):
     assert students.main([str(ROOT / "build" / "students")]) == 1
 
 
+def test_without_an_identity_nothing_is_copied(tmp_path, monkeypatch):
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "")
+    with pytest.raises(students.EditionError, match="git var"):
+        students.publish(tmp_path / "students")
+    assert [path.name for path in (tmp_path / "students").iterdir()] == [".git"]
+
+
 def test_a_solution_is_never_published(tmp_path):
     root = tmp_path / "course"
     (root / "notebooks").mkdir(parents=True)

@@ -206,7 +206,7 @@ def test_a_test_that_needs_another_ends_as_that_one_did(capsys):
         with report.test("the first", points=1):
             first()
         with report.test("the second", points=1):
-            report.requires(1)
+            report.requires_first()
         report.score()
         out = capsys.readouterr().out
         if told is None:  # neither was attempted

@@ -118,9 +118,9 @@ def test_what_is_shared_is_read_once(model):
         read.append(given["input_ids"].numel())
 
     prompts = ["ab" * 30 + chr(97 + i % 20) + chr(97 + i // 20) for i in range(60)]
-    with model.register_forward_pre_hook(count, with_kwargs=True):
+    with model.base_model.register_forward_pre_hook(count, with_kwargs=True):
         label_logprobs(model, Letters(), prompts, ["u", "v"])
-    assert read == [60, 32 * 2, 28 * 2]
+    assert read == [60] + [16 * 2] * 3 + [12 * 2]
 
 
 @pytest.mark.slow
