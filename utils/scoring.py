@@ -59,6 +59,8 @@ def _rows(tokenizer, pairs: list[tuple[str, str]]) -> tuple[list[list[int]], np.
 @torch.inference_mode()
 def _score(model, rows: list[list[int]], starts: np.ndarray, batch_size: int) -> np.ndarray:
     """log P(row[start:] | row[:start]) for each row, (n,)."""
+    if getattr(model.config, "final_logit_softcapping", None):  # Gemma 2: more than a matrix after the last layer
+        raise ValueError("Ce modèle borne ses logits (final_logit_softcapping) : utils.scoring ne sait pas le lire.")
     totals = np.zeros(len(rows))
     wanted: dict[tuple[int, ...], list[tuple[int, int]]] = {}  # context -> (row, the token that follows it)
     for i, (row, start) in enumerate(zip(rows, starts, strict=True)):
@@ -106,7 +108,7 @@ def _read(model, contexts, wanted: dict, totals: np.ndarray, cache, shared: int)
         for length in range(shared + 1, len(context) + 1):
             if context[:length] in wanted:
                 found[b, length - shared - 1] = wanted.pop(context[:length])
-    output = model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
+    output = model.get_decoder()(input_ids=ids, past_key_values=cache, use_cache=True)  # through LoRA too
     if found:
         # The vocabulary is most of a small model's work: it is read where something is wanted, and nowhere else.
         last = output.last_hidden_state[tuple(torch.tensor(list(found), device=model.device).T)]

@@ -397,10 +397,10 @@ def mean_and_margin(values):
     n = len(values)
     return np.mean(values), (student.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n) if n > 1 else 0.0)
 
-counts = budget(full=[0, 1, 2, 4, 8], small=[0, 1])
+counts = budget(full=[0, 1, 4, 8], small=[0, 1])
 curve = {}
 for name in tqdm(["traduction", "capitales", "antonymes", "extraction"], leave=False):
-    items = some_test_items(name, budget(full=30, small=4))
+    items = some_test_items(name, budget(full=24, small=4))
     curve[name] = [mean_and_margin([measured(name, k, draw, items) for draw in range(1 if k == 0 else budget(full=4, small=2))]) for k in counts]
 
 # %% tags=["demo"]
@@ -1113,14 +1113,14 @@ def library_vote(texts):
     return max(numbers, key=lambda n: (numbers.count(n), -numbers.index(n)), default=None)
 
 problems = pd.read_csv(DATA / "tp3" / "problemes_en.csv").sample(frac=1, random_state=0)
-solved, problems = problems.head(6), problems.iloc[6 : 6 + budget(full=30, small=2)]
+solved, problems = problems.head(6), problems.iloc[6 : 6 + budget(full=24, small=2)]
 direct_start = "".join(f"Question: {p.question}\nAnswer: {p.answer}\n\n" for p in solved.itertuples())
 steps_start = "".join(f"Question: {p.question}\nReasoning: {p.reasoning}\nAnswer: {p.answer}\n\n" for p in solved.itertuples())
 direct = complete(model, tokenizer, [f"{direct_start}Question: {q}\nAnswer:" for q in problems.question], 5, batch_size=64)
 step_prompts = [f"{steps_start}Question: {q}\nReasoning:" for q in problems.question]
-greedy_steps = complete(model, tokenizer, step_prompts, 40, stop="\nQuestion", batch_size=64)
+greedy_steps = complete(model, tokenizer, step_prompts, 32, stop="\n\n", batch_size=64)
 seed_everything(0)
-drawn = [complete(model, tokenizer, step_prompts, 40, stop="\nQuestion", batch_size=64, do_sample=True, temperature=0.7, top_k=0) for _ in tqdm(range(budget(full=5, small=1)), leave=False)]
+drawn = [complete(model, tokenizer, step_prompts, 32, stop="\n\n", batch_size=64, do_sample=True, temperature=0.7, top_k=0) for _ in tqdm(range(budget(full=5, small=1)), leave=False)]
 methods = {
     "réponse directe": [library_number(text) for text in direct],
     "raisonnement, glouton": [library_number(text) for text in greedy_steps],

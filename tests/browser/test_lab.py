@@ -14,6 +14,7 @@ from grading.release import released
 
 LAB = "tp2_causal_lm"
 RUN_SECONDS = 900  # a busy machine's
+TRACEBACK = "Traceback (most recent call last)"
 
 
 @pytest.fixture
@@ -34,17 +35,21 @@ def run_all(page, server, path) -> nbformat.NotebookNode:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(
-        """cells => {
+        """([cells, traceback]) => {
             const all = [...document.querySelectorAll('.jp-Notebook .jp-Cell')];
             const code = all.filter(cell => cell.classList.contains('jp-CodeCell'));
-            return all.length === cells && code.every(cell => {
-                const prompt = cell.querySelector('.jp-InputPrompt').textContent;
-                return /^\\[\\d+\\]:$/.test(prompt);
-            });
+            const outputs = [...document.querySelectorAll('.jp-OutputArea-output')];
+            return outputs.some(output => output.textContent.includes(traceback)) ||
+                all.length === cells && code.every(cell => {
+                    const prompt = cell.querySelector('.jp-InputPrompt').textContent;
+                    return /^\\[\\d+\\]:$/.test(prompt);
+                });
         }""",
-        arg=cells,
+        arg=[cells, TRACEBACK],
         timeout=1000 * RUN_SECONDS,
     )
+    # An error ends the run: no use in waiting for the cells that follow.
+    assert page.locator(".jp-OutputArea-output", has_text=TRACEBACK).all_inner_texts() == []
     page.keyboard.press("Control+s")
     page.wait_for_function("!document.querySelector('.jp-mod-current.jp-mod-dirty')")
     for _ in range(240):

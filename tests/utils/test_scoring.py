@@ -1,11 +1,13 @@
 """Log-probabilities of continuations, against one row at a time; on models drawn at random, and on the course's."""
 
+import copy
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
 from utils.paths import DATA
@@ -97,6 +99,23 @@ def test_labels_as_one_row_at_a_time(request, which, prefix, prompts, batch_size
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
+def test_a_model_under_lora(model):
+    """TP 2 measures its model with adapters on, which `peft` wraps: they count."""
+    config = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    tuned = get_peft_model(copy.deepcopy(model), config).eval()
+    expected = [one_by_one(tuned, Letters(), "hello", c)[0] for c in ("bc", "xyz")]
+    assert abs(expected[0] - one_by_one(model, Letters(), "hello", "bc")[0]) > 1e-3
+    np.testing.assert_allclose(
+        continuation_logprobs(tuned, Letters(), "hello", ["bc", "xyz"])[0], expected, atol=1e-4
+    )
+
+
+def test_a_model_that_caps_its_logits_is_refused(model, monkeypatch):
+    monkeypatch.setattr(model.config, "final_logit_softcapping", 30.0, raising=False)
+    with pytest.raises(ValueError, match="borne ses logits"):
+        pair_logprobs(model, Letters(), [("hello", "b")])
+
+
 def test_pairs_of_different_prompts(model):
     pairs = [("hello", "b"), ("help", "cde"), ("hello", "bcd"), ("zebra", "xy")]
     expected = [one_by_one(model, Letters(), *pair)[0] for pair in pairs]
@@ -118,7 +137,7 @@ def test_what_is_shared_is_read_once(model):
         read.append(given["input_ids"].numel())
 
     prompts = ["ab" * 30 + chr(97 + i % 20) + chr(97 + i // 20) for i in range(60)]
-    with model.base_model.register_forward_pre_hook(count, with_kwargs=True):
+    with model.get_decoder().register_forward_pre_hook(count, with_kwargs=True):
         label_logprobs(model, Letters(), prompts, ["u", "v"])
     assert read == [60] + [16 * 2] * 3 + [12 * 2]
 
