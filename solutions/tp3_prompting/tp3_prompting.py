@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | de 7 min (Intel Xeon) à 11 min (AMD EPYC) pour tout exécuter sur 2 cœurs |
+# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | de 7 à 8 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
 # `make handin NOTEBOOK=tp3_prompting.ipynb` (sous Windows : `python -m utils.handin tp3_prompting.ipynb`). Cette commande relit votre copie et
@@ -400,7 +400,7 @@ def mean_and_margin(values):
 counts = budget(full=[0, 1, 4, 8], small=[0, 1])
 curve = {}
 for name in tqdm(["traduction", "capitales", "antonymes", "extraction"], leave=False):
-    items = some_test_items(name, budget(full=24, small=4))
+    items = some_test_items(name, budget(full=10 if name == "extraction" else 30, small=4))  # ses textes sont les plus longs
     curve[name] = [mean_and_margin([measured(name, k, draw, items) for draw in range(1 if k == 0 else budget(full=4, small=2))]) for k in counts]
 
 # %% tags=["demo"]
@@ -415,11 +415,12 @@ plt.show()
 display(pd.DataFrame({name: [f"{mean:.0%} ± {margin:.0%}" if k else f"{mean:.0%}" for k, (mean, margin) in zip(counts, points)] for name, points in curve.items()}, index=pd.Index(counts, name="exemples")))
 
 # %% [markdown]
-# Dans notre exécution, les exemples aident en traduction (de 60 % sans exemple à 79 % ± 3 % avec huit), et peut-être un peu pour les contraires (de 10 % à
-# 22 % ± 8 %). Pour les capitales, rien de visible (40 %, puis entre 38 et 44 %) : les exemples montrent le **format**, ils n'apportent pas une capitale que le modèle ne
-# connaît pas. Pour l'extraction, la consigne suffisait presque (97 %). Et, à nombre d'exemples égal, le tirage seul fait varier l'exactitude de plusieurs
-# points : une mesure sur un seul tirage ne dit pas grand-chose. (L'intervalle ne porte que sur les tirages ; les 30 éléments de test
-# ajoutent leur propre incertitude, environ ± 15 points sur un taux isolé, moins sur une différence mesurée sur les mêmes éléments.)
+# Dans notre exécution, les exemples aident en traduction (de 60 % sans exemple à 79 % ± 3 % avec huit), et sans doute pour les contraires (de 10 % à
+# 22 % ± 8 %). Pour les capitales, rien de visible (40 %, puis de 38 à 42 %) : les exemples montrent le **format**, ils n'apportent pas une capitale que le modèle ne
+# connaît pas. Pour l'extraction, la consigne suffisait (10 sur 10). Et, à nombre d'exemples égal, le tirage seul fait varier l'exactitude de plusieurs
+# points : une mesure sur un seul tirage ne dit pas grand-chose. L'intervalle ne porte d'ailleurs que sur les tirages ; les 30 éléments de test ajoutent leur propre
+# incertitude, environ ± 18 points sur un taux isolé, moins sur une différence mesurée sur les mêmes éléments. Sur **tous** les éléments de test (mesuré à part, quatre
+# tirages de huit exemples), les contraires passent bien de 9 % à 26 %, et les capitales ne bougent guère (49 %, puis 51 %).
 #
 # ### Lire une seule fois ce qui est commun
 #
@@ -447,7 +448,7 @@ print(f"par requête : {1000 * naive_seconds:.0f} ms sans partage, {1000 * share
 print(f"plus grand écart entre les log-probabilités : {np.abs(naive - shared[:few]).max():.1e}")
 
 # %% [markdown]
-# Dans nos exécutions, une requête de huit exemples coûte de 1,2 à 1,7 s à la boucle naïve et 0,07 s quand le début est partagé : 17 à 26 fois moins, pour les mêmes
+# Dans nos exécutions, une requête de huit exemples coûte environ 2 s à la boucle naïve et 0,06 s quand le début est partagé : 36 à 40 fois moins, pour les mêmes
 # log-probabilités à moins de 0,0001 près. C'est ce qui permet, dans la suite, de mesurer sur des dizaines de questions et plusieurs tirages.
 #
 # ## 3. Ce qui compte dans les exemples
@@ -541,7 +542,7 @@ STYLES = {
     "question (Q: … A: …)": ("Q: Comment dit-on {} en français ?\nA:", " {}\n\n"),
     "phrase (En anglais, on dit « … »)": ("En anglais, on dit « {} » ; en français, on dit «", " {} ».\n"),
 }
-words = some_test_items("traduction", budget(full=40, small=4))
+words = some_test_items("traduction", budget(full=30, small=4))
 pairs = read_items("traduction", "example")[:2]
 table = []
 for style, (ask, reply) in STYLES.items():
@@ -554,8 +555,8 @@ for style, (ask, reply) in STYLES.items():
 display(pd.DataFrame(table).style.hide(axis="index").format("{:.0%}", subset=["0 exemple(s)", "2 exemple(s)"]))
 
 # %% [markdown]
-# Sans exemple, la forme fait tout : de 0 % (`Q: … A:`) à 68 % (la phrase à finir) dans notre exécution, pour le même modèle et les mêmes 40 mots. Avec deux exemples,
-# les trois formes se valent à peu près (60 à 70 %, ce que 40 mots ne séparent pas) : l'exemple a dit le format à la place de la consigne.
+# Sans exemple, la forme fait tout : de 0 % (`Q: … A:`) à 70 % (la phrase à finir) dans notre exécution, pour le même modèle et les mêmes 30 mots. Avec deux exemples,
+# les trois formes se valent à peu près (60 à 73 %, ce que 30 mots ne séparent pas) : l'exemple a dit le format à la place de la consigne.
 #
 # ### Exercice 4 — La calibration contextuelle
 # *Difficulté ●●○ · environ 15 minutes · 2,5 points*
@@ -1132,9 +1133,11 @@ for name, numbers in methods.items():
 print("\nun raisonnement :", problems.question.iloc[0], "→", greedy_steps[0].replace("\n", " ⏎ "))
 
 # %% [markdown]
-# Dans notre exécution, sur 30 problèmes : 0 % en répondant directement (intervalle de 0 à 11 %), 20 % après un raisonnement glouton (10 à 37 %), 13 % par un vote sur cinq
-# raisonnements (5 à 30 %). Le raisonnement aide, sans doute : les deux premiers intervalles se touchent à peine. Le vote, lui, ne montre rien : quand un tirage est faux près de neuf fois
-# sur dix, la majorité se trompe aussi. Wang et al. obtenaient de forts gains avec des modèles de 20 à 540 milliards de paramètres : ne les promettez pas à un modèle de cette taille.
+# Dans notre exécution, sur 24 problèmes : 0 % en répondant directement (intervalle de 0 à 14 %), 12 % après un raisonnement glouton (4 à 31 %), 4 % par un vote sur cinq
+# raisonnements (1 à 20 %). Tous les intervalles se recouvrent : 24 problèmes ne permettent pas de conclure. Mesurées à part sur les 54 problèmes du fichier qui ne servent
+# pas d'exemples, les deux premières façons se séparent : 0 % (0 à 7 %) contre 19 % (10 à 31 %). Le raisonnement aide donc un peu, même ici. Le vote, lui, ne montre rien :
+# quand un tirage est faux plus de neuf fois sur dix, la majorité se trompe aussi. Wang et al. obtenaient de forts gains avec des modèles de 20 à 540 milliards de
+# paramètres : ne les promettez pas à un modèle de cette taille.
 #
 # ### Noter un raisonnement donné
 #
@@ -1156,8 +1159,8 @@ for name, steps, expected in [("juste", true_steps, problems.answer), ("faux", f
     print(f"après un raisonnement {name}, la réponse le suit :", wilson_text(sum(library_number(text) == e for text, e in zip(followed, expected)), len(problems)))
 
 # %% [markdown]
-# Dans notre exécution, le raisonnement juste est le plus probable 80 fois sur 100 (63 à 90 %) : le modèle le reconnaît mieux que le hasard, alors qu'il n'en écrit un bon qu'une fois sur cinq. Mais imposez-lui un raisonnement, juste ou faux, et il
-# le suit presque toujours (97 % et 100 %) : la réponse est recopiée de la dernière étape, sans contrôle. Un raisonnement affiché n'est donc pas une preuve de ce que le modèle a « pensé ».
+# Dans notre exécution, le raisonnement juste est le plus probable 75 fois sur 100 (55 à 88 %) : le modèle le reconnaît mieux que le hasard, alors qu'il n'en écrit un bon
+# qu'une fois sur huit. Mais imposez-lui un raisonnement, juste ou faux, et il le suit à chaque fois (24 fois sur 24 dans les deux cas, 86 à 100 %) : la réponse est recopiée de la dernière étape, sans contrôle. Un raisonnement affiché n'est donc pas une preuve de ce que le modèle a « pensé ».
 #
 # ## 7. Les limites de l'alignement
 #
