@@ -60,7 +60,7 @@ def _rows(tokenizer, pairs: list[tuple[str, str]]) -> tuple[list[list[int]], np.
 def _score(model, rows: list[list[int]], starts: np.ndarray, batch_size: int) -> np.ndarray:
     """log P(row[start:] | row[:start]) for each row, (n,)."""
     if getattr(model.config, "final_logit_softcapping", None):  # Gemma 2: more than a matrix after the last layer
-        raise ValueError("Ce modèle borne ses logits (final_logit_softcapping) : utils.scoring ne sait pas le lire.")
+        raise ValueError("Ce modèle borne ses logits (final_logit_softcapping) : prenez-en un qui ne le fait pas.")
     totals = np.zeros(len(rows))
     wanted: dict[tuple[int, ...], list[tuple[int, int]]] = {}  # context -> (row, the token that follows it)
     for i, (row, start) in enumerate(zip(rows, starts, strict=True)):

@@ -1136,8 +1136,8 @@ print("\nun raisonnement :", problems.question.iloc[0], "→", greedy_steps[0].r
 # Dans notre exécution, sur 24 problèmes : 0 % en répondant directement (intervalle de 0 à 14 %), 12 % après un raisonnement glouton (4 à 31 %), 4 % par un vote sur cinq
 # raisonnements (1 à 20 %). Tous les intervalles se recouvrent : 24 problèmes ne permettent pas de conclure. Mesurées à part sur les 54 problèmes du fichier qui ne servent
 # pas d'exemples, les deux premières façons se séparent : 0 % (0 à 7 %) contre 19 % (10 à 31 %). Le raisonnement aide donc un peu, même ici. Le vote, lui, ne montre rien :
-# quand un tirage est faux plus de neuf fois sur dix, la majorité se trompe aussi. Wang et al. obtenaient de forts gains avec des modèles de 20 à 540 milliards de
-# paramètres : ne les promettez pas à un modèle de cette taille.
+# quand un tirage est faux plus de neuf fois sur dix, la majorité se trompe aussi. (Sept des 120 raisonnements tirés sont coupés avant leur réponse, à 32 tokens ; à 40 tokens, il en
+# reste un, et le vote n'y gagne rien.) Wang et al. obtenaient de forts gains avec des modèles de 20 à 540 milliards de paramètres : ne les promettez pas à un modèle de cette taille.
 #
 # ### Noter un raisonnement donné
 #
@@ -1160,7 +1160,8 @@ for name, steps, expected in [("juste", true_steps, problems.answer), ("faux", f
 
 # %% [markdown]
 # Dans notre exécution, le raisonnement juste est le plus probable 75 fois sur 100 (55 à 88 %) : le modèle le reconnaît mieux que le hasard, alors qu'il n'en écrit un bon
-# qu'une fois sur huit. Mais imposez-lui un raisonnement, juste ou faux, et il le suit à chaque fois (24 fois sur 24 dans les deux cas, 86 à 100 %) : la réponse est recopiée de la dernière étape, sans contrôle. Un raisonnement affiché n'est donc pas une preuve de ce que le modèle a « pensé ».
+# qu'une fois sur huit. Mais imposez-lui un raisonnement, juste ou faux, et il le suit à chaque fois (24 fois sur 24 dans les deux cas, 86 à 100 %) : la réponse est
+# recopiée de la dernière étape, sans contrôle. Un raisonnement affiché n'est donc pas une preuve de ce que le modèle a « pensé ».
 #
 # ## 7. Les limites de l'alignement
 #
