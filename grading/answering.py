@@ -6,6 +6,7 @@ changed in its arguments.  So a check can be written as if it called the functio
 own text and the marks are in a process where no student's code ever runs.
 """
 
+import builtins
 import contextlib
 import dis
 import io
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 
 from grading.messages import receive, send
+from utils.checks import text_of
 
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -251,7 +253,9 @@ class Answers:
                 stack.enter_context(torch.set_grad_enabled(gradient))
                 try:
                     result = function(*args, **kwargs)
-                except (Exception, SystemExit) as error:
+                except KeyboardInterrupt:  # the grader's own stop
+                    raise
+                except BaseException as error:
                     failed = error
             drawn = dice()
             set_dice(own)
@@ -286,13 +290,13 @@ class Answers:
 
     def _error(self, error: BaseException) -> dict:
         """An exception's name, kind and text, and the last line of the student's own that led to it."""
-        kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ in ("builtins", "utils.checks")]
+        kinds = [kind.__name__ for kind in type.mro(type(error)) if getattr(builtins, kind.__name__, None) is kind]
         frames = traceback.extract_tb(error.__traceback__)
         own = [
             f for f in frames if ("ipykernel" in f.filename or f.filename.startswith("<")) and f.filename != self.check
         ]
         where = [own[-1].lineno, (own[-1].line or linecache.getline(own[-1].filename, own[-1].lineno))] if own else None
-        return {"name": type(error).__name__, "kinds": kinds, "text": str(error), "where": where}
+        return {"name": type(error).__name__, "kinds": kinds, "text": text_of(error), "where": where}
 
 
 def _told_dice(drawn: tuple, before: tuple, encoder: Encoder) -> dict | None:

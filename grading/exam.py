@@ -28,12 +28,12 @@ from grading.answering import DTYPES
 from grading.examiner import definitions, is_check, outcome_of
 from grading.forkserver import PARENT_DEATH_SIGNAL, prctl
 from grading.messages import receive, send
-from utils.checks import Mismatch
 from utils.demos import is_demo
 
 EXAM_SECONDS = 900  # for one check of one student, whatever the kernel's own limits
 EXAM_MB = 4000  # for the process of one check, besides what it starts with
 FITNESS_SECONDS = 600
+RAISED = (Exception, SystemExit)  # what a student's function can raise here
 LIBRARIES = ("transformers", "tokenizers", "datasets", "sentence_transformers")  # what they make goes by name
 
 
@@ -450,15 +450,16 @@ def _set_dice(told: dict, decoder: Decoder) -> None:
 
 
 def _raised(told: dict) -> Exception:
-    """The exception that a student's function raised, told as if it had been raised here."""
-    kinds = [Mismatch if name == "Mismatch" else getattr(builtins, str(name), None) for name in told["kinds"]]
-    base = next((k for k in kinds if isinstance(k, type) and issubclass(k, (Exception, SystemExit))), Exception)
+    """The exception that a student's function raised, told as if it had been raised here.
+
+    Of Python's own kinds at most: `Mismatch` and the like are what a check says of a student, never the reverse.
+    """
+    kinds = [getattr(builtins, str(name), None) for name in told["kinds"]]
+    base = next((k for k in kinds if isinstance(k, type) and issubclass(k, RAISED)), Exception)
+    base = Exception if issubclass(base, ExceptionGroup) else base  # it cannot be made without its members
     text = str(told["text"])[:10_000]
-    if base is Mismatch:
-        error = Mismatch(text)
-    else:
-        kind = type(str(told["name"])[:100], (base,), {"__str__": lambda _: text, "__init__": lambda *_: None})
-        error = kind.__new__(kind)
+    kind = type(str(told["name"])[:100], (base,), {"__str__": lambda _: text, "__init__": lambda *_: None})
+    error = kind.__new__(kind)
     error.of_the_student = True
     if told["where"]:
         number, line = max(1, min(int(told["where"][0]), 100_000)), str(told["where"][1])[:500]

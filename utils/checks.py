@@ -15,6 +15,7 @@ import contextlib
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,27 @@ class Mismatch(AssertionError):
     """A test found something else than it expected; the message says what, in French."""
 
 
+class State(StrEnum):
+    """How a test ended."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNTOUCHED = "untouched"
+
+
+MARKS = {State.RIGHT: "✅", State.WRONG: "❌", State.UNTOUCHED: "⏳"}
+
+
 @dataclass
 class _Result:
     title: str
     points: float
-    message: str = ""  # empty: passed
+    state: State
+    message: str = ""
+
+    @property
+    def earned(self) -> float:
+        return self.points if self.state is State.RIGHT else 0.0
 
 
 class Report:
@@ -47,33 +64,36 @@ class Report:
 
     @contextlib.contextmanager
     def test(self, title: str, points: float) -> Iterator[None]:
-        """One property worth `points`: any exception in the block is a failure, told in French and kept inside."""
-        message = ""
+        """One property worth `points`: any exception in the block is a failure, told in French and kept inside.
+
+        Only a block that reaches its end passes, whatever an exception says of itself (nothing at all, for one).
+        """
         try:
             yield
-        except Mismatch as error:
-            message = str(error)
-        except (Exception, SystemExit) as error:
-            message = UNTOUCHED if _untouched(error) else _explain(error)
-        self.results.append(_Result(title, points, message))
+        except KeyboardInterrupt:  # the student's own stop
+            raise
+        except BaseException as error:
+            untouched = _untouched(error)
+            state, message = (State.UNTOUCHED, UNTOUCHED) if untouched else (State.WRONG, _told(error))
+        else:
+            state, message = State.RIGHT, ""
+        self.results.append(_Result(title, points, state, message))
 
     def requires_first(self) -> None:
         """Inside a test that means nothing unless the first one passes: it ends as that one did, if it did not."""
-        first = self.results[0].message
-        if first == UNTOUCHED:
+        first = self.results[0].state
+        if first is State.UNTOUCHED:
             raise NotImplementedError(UNTOUCHED)
-        expect(not first, "Ce test attend que le premier passe.")
+        expect(first is State.RIGHT, "Ce test attend que le premier passe.")
 
     @property
     def attempted(self) -> bool:
         """False when every test met an untouched stub; one function of several may be there before the others."""
-        return any(result.message != UNTOUCHED for result in self.results)
+        return any(result.state is not State.UNTOUCHED for result in self.results)
 
     @property
     def earned(self) -> float:
-        if not self.attempted:
-            return 0.0
-        return float(sum(result.points for result in self.results if not result.message))
+        return float(sum(result.earned for result in self.results))
 
     def score(self) -> float:
         """Print the outcome of every test; return the points earned (0.0 when not attempted)."""
@@ -86,15 +106,14 @@ class Report:
         print(self.title)
         told: set[str] = set()
         for result in self.results:
-            mark = "✅" if not result.message else "⏳" if result.message == UNTOUCHED else "❌"
-            points = f" {_number(0 if result.message else result.points)}/{_number(result.points)} "
-            print(f"  {mark}{points if result.points else ''} {result.title}")
+            points = f" {_number(result.earned)}/{_number(result.points)} "
+            print(f"  {MARKS[result.state]}{points if result.points else ''} {result.title}")
             again = result.message and result.message in told
             message = "(même message que ci-dessus)" if again else result.message
             told.add(result.message)
             for line in message.splitlines():
                 print(f"         {line}")
-        if UNTOUCHED in told:
+        if any(result.state is State.UNTOUCHED for result in self.results):
             print("  Pas encore traité : la ligne « raise NotImplementedError » est encore exécutée ;")
             print("  retirez-la une fois votre code écrit.")
         shown = sum(result.points for result in self.results)
@@ -210,13 +229,28 @@ def _number(value: float) -> str:
     return f"{value:g}".replace(".", ",")
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says; its class may be the student's, whose `__str__` can raise or give anything."""
+    try:
+        return str.__str__(str(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return ""
+
+
 def _untouched(error: BaseException) -> bool:
-    return isinstance(error, NotImplementedError) and str(error) == UNTOUCHED
+    return isinstance(error, NotImplementedError) and text_of(error) == UNTOUCHED
+
+
+def _told(error: BaseException) -> str:
+    """What went wrong: what a check says, or where the student's code stops."""
+    return (text_of(error) if isinstance(error, Mismatch) else "") or _explain(error)
 
 
 def _explain(error: BaseException) -> str:
     """The error's name and text, and the last line of the student's own code that led to it."""
-    message = str(error).splitlines()[0] if str(error) else "(sans message)"
+    message = next(iter(text_of(error).splitlines()), "") or "(sans message)"
     lines = [f"Votre code s'arrête sur {type(error).__name__} : {message}"]
     if isinstance(error, NameError):
         lines.append(

@@ -90,6 +90,31 @@ class Equal(int):
 def double(x):
     return Equal()
 """
+SILENT_LATER = """
+from utils.checks import Mismatch
+calls = []
+def double(x):
+    calls.append(x)
+    if len(calls) > 1:
+        raise Mismatch("")
+    return 2 * x
+"""
+EXOTIC = """
+class Text(str):
+    def __bool__(self): return False
+    def __eq__(self, other): return True
+    def __hash__(self): return 0
+
+from utils.checks import Mismatch
+class Exotic(Mismatch):
+    __module__ = "builtins"
+    def __str__(self): return Text()
+    @property
+    def __class__(self): return Mismatch
+
+def double(x):
+    raise Exotic
+"""
 PATCHED_BUILTINS = """
 import builtins
 builtins.bool = lambda *_: True
@@ -339,6 +364,17 @@ def attacks(place, port):
         "raises-its-limits": if_possible(
             "import resource\nresource.setrlimit(resource.RLIMIT_DATA, (-1, -1))\nreturn True"
         ),
+        "raises-a-silent-mismatch": Attack(
+            "from utils.checks import Mismatch\ndef double(x):\n    raise Mismatch('')"
+        ),
+        "expects-without-a-word": Attack(
+            "def double(x):\n    from utils.checks import expect\n    expect(False, '')",
+            second="def noisy():\n    from utils.checks import Mismatch\n    raise Mismatch()",
+        ),
+        "is-silent-from-the-second-call": Attack(SILENT_LATER, total=1.5),
+        "raises-something-exotic": Attack(EXOTIC),
+        "raises-a-group": Attack("def double(x):\n    raise ExceptionGroup('', [ValueError()])"),
+        "raises-no-exception": Attack("def double(x):\n    raise BaseException"),
         "everything-is-equal": Attack(EVERYTHING_IS_EQUAL),
         "patches-builtins": Attack(PATCHED_BUILTINS),
         "patches-the-checks": Attack(PATCHED_CHECKS),

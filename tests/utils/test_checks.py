@@ -1,5 +1,7 @@
 """The three outcomes, partial credit, messages, and values that are made plain before they are compared."""
 
+import asyncio
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from utils.checks import (
     Mismatch,
     Report,
+    State,
     attempt,
     expect,
     expect_close,
@@ -69,6 +72,76 @@ def test_nothing_of_the_student_escapes(error, capsys):
     assert run(crash).score() == 0.0
     captured = capsys.readouterr()
     assert type(error).__name__ in captured.out and captured.err == ""
+
+
+class Silent(Mismatch):
+    """An exception whose text is a surprise, as a student may write one."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        if isinstance(self.text, BaseException):
+            raise self.text
+        return self.text
+
+
+class Text(str):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+    def splitlines(self):
+        return []
+
+
+def stopped(error):
+    def stop():
+        raise error
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Mismatch(""), Mismatch(), AssertionError(""), Exception(""), Silent(""), Silent(Text("")), Silent(SystemExit()),
+        Silent(ZeroDivisionError()), Silent(BaseException()), Silent(3), GeneratorExit(), BaseException(),
+        StopIteration(), StopAsyncIteration(), ExceptionGroup("", [Mismatch("")]), asyncio.CancelledError(),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_only_a_block_that_reaches_its_end_passes(error, capsys):
+    report = run(stopped(error), lambda: None)
+    assert [result.state for result in report.results] == [State.WRONG, State.RIGHT]
+    assert report.score() == 1.0 and report.results[0].message
+    assert "❌ 0/1  test 0" in capsys.readouterr().out
+
+
+def test_a_test_that_needs_the_first_one_fails_when_that_one_failed_without_a_word(capsys):
+    report = run(stopped(Mismatch("")))
+    with report.test("needs the first", points=1):
+        report.requires_first()
+    assert report.score() == 0.0 and "Ce test attend que le premier passe." in capsys.readouterr().out
+
+
+def test_a_block_left_by_return_is_a_block_that_ended():
+    report = Report("Exercice 0", points=2)
+
+    def leave():
+        with report.test("left", points=1):
+            return
+
+    def abandoned():
+        with report.test("abandoned", points=1):
+            yield
+
+    leave()
+    paused = abandoned()
+    next(paused)
+    paused.close()  # as when a check is a generator that nobody reads to its end
+    assert [result.state for result in report.results] == [State.RIGHT, State.WRONG] and report.earned == 1.0
 
 
 def test_an_interrupt_is_not_swallowed():
