@@ -31,25 +31,25 @@ lab: setup  ## installe tout au besoin, puis ouvre JupyterLab sur notebooks/
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --no-browser --log-level=WARN --ServerApp.root_dir=notebooks $(ALLOW_ROOT) $(LAB_ARGS)
 
 update: $(CORE)  ## la nouvelle version du cours, dans vos notebooks aussi : vos réponses restent (NOTEBOOK=copie.ipynb)
-	@$(PY) -m utils.update --pull $(if $(NOTEBOOK),"$(NOTEBOOK)")
+	@$(PY) -m utils.student.update --pull $(if $(NOTEBOOK),"$(NOTEBOOK)")
 	@$(MAKE) --no-print-directory ready
 
 handin: $(CORE)  ## NOTEBOOK=tp1_mlm.ipynb : vérifie un notebook et prépare l'archive à rendre
 	@$(if $(NOTEBOOK),,echo "Indiquez le notebook : make handin NOTEBOOK=tp1_mlm.ipynb"; exit 1)
-	@$(PY) -m utils.handin "$(NOTEBOOK)"
+	@$(PY) -m utils.student.handin "$(NOTEBOOK)"
 
 setup: $(CORE)  ## environnement, modèles, données, diagnostic ; sans ouvrir JupyterLab
 	@echo "==> Modèles et données"
 	@$(PY) -m utils.models fetch $(ROLES)
 	@$(PY) -m utils.corpora fetch
 	@echo "==> Diagnostic"
-	@$(PY) -m utils.doctor || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
+	@$(PY) -m utils.student.doctor || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
 
 # As setup, saying only what is wrong: for what comes before something else.
 ready: $(CORE)
 	@$(PY) -m utils.models fetch $(ROLES) > /dev/null
 	@$(PY) -m utils.corpora fetch > /dev/null
-	@$(PY) -m utils.doctor --brief || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
+	@$(PY) -m utils.student.doctor --brief || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
 
 $(CORE): pyproject.toml constraints.txt
 	@echo "==> Environnement Python dans $(VENV)/"

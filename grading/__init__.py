@@ -1,10 +1,1 @@
-"""What a teacher runs: release, grading with nbgrader, the demonstration class, the runner of kept answers."""
-
-import os
-import sys
-from pathlib import Path
-
-# nbgrader starts `alembic` by its bare name: it must be found even where the environment is not activated.
-_BIN = str(Path(sys.executable).parent)
-if _BIN not in os.environ.get("PATH", "").split(os.pathsep):
-    os.environ["PATH"] = _BIN + os.pathsep + os.environ.get("PATH", "")
+"""Grading a class: intake, isolated execution, gradebook, reports; and the commands a teacher runs."""

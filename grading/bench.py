@@ -30,11 +30,13 @@ import nbformat
 import psutil
 from nbgrader.api import Gradebook
 
-from grading import demo, labs, release
+from authoring import lab as labs
+from authoring import release
+from authoring.release import generate, quiet
+from grading import demo
+from grading.book.gradebook import Course
+from grading.execution.engine import cores
 from grading.grade import Options, grade
-from grading.kernels import cores
-from grading.record import Course
-from grading.release import generate, quiet
 from utils.paths import ROOT
 
 WORK = ROOT / "build" / "bench"
@@ -81,7 +83,7 @@ report.score()
 """
 STOCK_SETTINGS = """
 from pathlib import Path
-from grading.nbgrader_config import configuration
+from authoring.nbgrader import configuration
 c = get_config()
 c.merge(configuration(Path({root!r})))
 c.Execute.shutdown_kernel = "graceful"

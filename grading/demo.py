@@ -12,12 +12,12 @@ from pathlib import Path
 
 import nbformat
 
-from grading import sandbox
-from grading.answers import read_answers, without_marks
+from authoring.answers import read_answers, without_marks
+from authoring.lab import SOLUTIONS, labs, read_lab
+from authoring.release import quiet, released
+from grading.execution import sandbox
 from grading.grade import Options, grade, table, write_csv
-from grading.labs import SOLUTIONS, labs, read_lab
-from grading.release import quiet, released
-from grading.report import write_report
+from grading.reports.class_report import write_report
 from utils.paths import ROOT
 
 

@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grading.nbgrader_config import COURSE, FOLDER
+from authoring.nbgrader import COURSE, FOLDER
+
+GRADING = Path(__file__).resolve().parent  # where nbgrader finds its settings
 
 STEPS = (
     "AssignHandler", "UnReleaseHandler", "ReleaseHandler", "CollectHandler", "AutogradeHandler",
@@ -22,7 +24,8 @@ REFUSED = "Not here: run `make grade` (isolated, with feedback pages) or `make r
 
 def command(folder: Path) -> tuple[list[str], dict[str, str]]:
     """What to run, and its environment, to see the course whose gradebook lies in `folder`."""
-    arguments = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--config={COURSE / 'nbgrader_config.py'}"]
+    settings = GRADING / "nbgrader_config.py"
+    arguments = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--config={settings}"]
     arguments += [f"--ServerApp.root_dir={folder}"]  # the formgrader wants the course inside it
     arguments += ["--ServerApp.jpserver_extensions={'grading.formgrader': True}"]  # this module, in the server
     arguments += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -55,7 +58,7 @@ def main() -> int:
     arguments, environment = command(folder)
     print("Open the address below, then the menu Nbgrader > Formgrader (Ctrl+C stops).")
     # nbgrader reads its settings from the folder where it is started.
-    return subprocess.run([*arguments, *given], cwd=COURSE, env=environment, check=False).returncode
+    return subprocess.run([*arguments, *given], cwd=GRADING, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make grade`: grading/submitted/<student>/<lab>/ → gradebook, feedback pages, grades.csv.
+"""`make grade`: class/submitted/<student>/<lab>/ → gradebook, feedback pages, grades.csv.
 
     python -m grading.grade [lab …] [--jobs n] [--cold] [--no-sandbox] [--scheduler local:2]
 
@@ -9,7 +9,6 @@ Marks and comments that a person gave in the formgrader survive, as nbgrader kee
 """
 
 import argparse
-import ast
 import csv
 import hashlib
 import json
@@ -21,22 +20,20 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-import nbformat
 from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
-from traitlets.config import Config
 
-from grading import pages
-from grading.intake import HandIn, Unusable, take_in
-from grading.kernels import Engine, Run, cores
-from grading.labs import LabError, labs
-from grading.ledger import Entry
-from grading.nbgrader_config import COURSE, workshop
-from grading.record import Course
-from grading.release import quiet
-from grading.sandbox import SandboxError
-from utils.demos import left_out
+from authoring.lab import LabError, labs
+from authoring.nbgrader import COURSE
+from authoring.release import quiet
+from grading.book.gradebook import Course
+from grading.book.intake import HandIn, Unusable, take_in
+from grading.book.ledger import Entry
+from grading.execution.engine import Options, Run, cores, open_engine
+from grading.execution.sandbox import SandboxError
+from grading.reports import page as pages
+from utils.notebook.demos import left_out
 from utils.paths import ROOT
 
 
@@ -59,23 +56,13 @@ class Marks:
         return sum(self.points.values())
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to grade: kernels at once, forked from a warm process or not, behind walls or not (`grading.sandbox`)."""
-
-    jobs: int = field(default_factory=cores)  # 0: as many as the scheduler's workers have threads
-    warm: bool = True
-    isolated: bool = True
-    scheduler: str = ""  # a Dask cluster (`grading.cluster`)
-
-
 def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
     """Grade what is new among the hand-ins of a lab in the course folder `root`; the marks of all of them."""
     if not (root / "submitted").is_dir() or not any((root / "submitted").glob(f"*/{lab}")):
         return []
-    workshop(root).mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(workshop(root) / "grading.lock", timeout=0), quiet():
+        with FileLock(root / "grading.lock", timeout=0), quiet():
             course = Course(root, lab)
             course.open()
             Grading(course, options or Options()).run()
@@ -124,7 +111,7 @@ class Grading:
     def _engine(self):
         course = self.course
         if self.options.scheduler:
-            from grading.cluster import Cluster  # Dask is an extra
+            from grading.execution.cluster import Cluster  # Dask is an extra
 
             return Cluster(self.options.scheduler, course.lab, course.source, self.options)
         secret = (course.root / "submitted", course.root / "gradebook.db", course.intake, course.ledger.folder)
@@ -249,36 +236,6 @@ STATUS_NOTES = {
 }
 
 
-def open_engine(
-    source: str, config: Config, options: Options, secret: tuple[Path, ...] = (), fitness: Path | None = None
-) -> Engine:
-    """What runs a lab's notebooks, here or on a worker; `source`: the lab's notebook as text.
-
-    `secret`: files that no notebook must see, besides the course's own; `fitness`: see `grading.examiner`.
-    """
-    modules = [*imports(source), "grading.answering"]
-    lab = nbformat.reads(source, as_version=4)
-    return Engine(modules, options.jobs, options.warm, config, options.isolated, secret, lab, fitness)
-
-
-def imports(source: str) -> list[str]:
-    """What a lab imports, in the order it does, as the fork server wants it: `torch`, `transformers:Trainer`…"""
-    found: dict[str, None] = {}
-    for cell in nbformat.reads(source, as_version=4).cells:
-        if cell.cell_type != "code":
-            continue
-        try:
-            tree = ast.parse(cell.source)
-        except SyntaxError:  # a cell with a magic
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                found |= dict.fromkeys(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found |= dict.fromkeys(f"{node.module}:{alias.name}" for alias in node.names)
-    return list(found)
-
-
 def _told(error: Exception) -> str:
     return f"{type(error).__name__} : {error}".splitlines()[0][:200]
 
@@ -369,7 +326,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not marks:
         print(f"Nothing to grade: put hand-ins in {COURSE.relative_to(ROOT)}/submitted/<student>/<lab>/<lab>.ipynb")
         return 0
-    from grading.report import write_report  # here: it brings matplotlib, which grading does without
+    from grading.reports.class_report import write_report  # here: it brings matplotlib, which grading does without
 
     graded = list(dict.fromkeys(mark.lab for mark in marks))
     others = [mark for lab in labs() if lab not in graded for mark in marks_of(COURSE, lab) if mark.state != "new"]
@@ -381,8 +338,8 @@ def main(arguments: list[str] | None = None) -> int:
     aside, failed = (sum(mark.state == state and bool(mark.error) for mark in marks) for state in ("aside", "failed"))
     if aside or failed:
         print(f"{aside} set aside (their pages say why), {failed} failed (make grade tries them again).")
-    print("Feedback pages: grading/feedback/<student>/<lab>/ · the class: grading/report/<lab>.html")
-    print("Marks: grading/grades.csv · by hand: make formgrader, then make grade again · to Moodle: make moodle")
+    print("Feedback pages: class/feedback/<student>/<lab>/ · the class: class/report/<lab>.html")
+    print("Marks: class/grades.csv · by hand: make formgrader, then make grade again · to Moodle: make moodle")
     return 1 if failed else 0
 
 

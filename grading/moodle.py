@@ -1,12 +1,12 @@
 """Moodle: an assignment's submissions in, marks and feedback out, in the files that Moodle itself writes and reads.
 
     python -m grading.moodle import ZIP --lab tp1_mlm [--worksheet CSV]     « Download all submissions » → submitted/
-    python -m grading.moodle export --lab tp1_mlm [--worksheet CSV]         → grading/moodle/<lab>/
+    python -m grading.moodle export --lab tp1_mlm [--worksheet CSV]         → class/moodle/<lab>/
 
 `import` takes the archive of *View all submissions > Download all submissions*, in folders or not, of any Moodle since
 3.1.  `export` writes `notes.csv`, for *Upload grading worksheet*, and `feedback.zip`, for *Upload multiple feedback
 files in a zip*.  Both go by the participant number that stands in the archive's names, which is the assignment's own;
-it is kept in grading/moodle/<lab>/participants.csv.  Moodle reads a worksheet by its column titles, in the language of
+it is kept in class/moodle/<lab>/participants.csv.  Moodle reads a worksheet by its column titles, in the language of
 the person who uploads it: give the one that Moodle has you download and it is filled in, every other column as it was.
 """
 
@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePosixPath
 
-from grading import labs
+from authoring import lab as labs
+from authoring.nbgrader import COURSE
+from grading.book.intake import FOLDER_BYTES, FOLDER_FILES, IGNORED
 from grading.grade import Marks, marks_of
-from grading.intake import FOLDER_BYTES, FOLDER_FILES, IGNORED
-from grading.nbgrader_config import COURSE
-from grading.pages import points
+from grading.reports.page import points
 from utils.paths import ROOT
 
 ARCHIVE_BYTES = 20_000_000_000  # of all submissions together, unpacked
@@ -352,9 +352,9 @@ def _feedback_zip(path: Path, root: Path, lab: str, people: dict[str, Participan
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.moodle", description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
-    take = verbs.add_parser("import", help="an archive of all submissions → grading/submitted/")
+    take = verbs.add_parser("import", help="an archive of all submissions → class/submitted/")
     take.add_argument("archive", type=Path)
-    give = verbs.add_parser("export", help="→ grading/moodle/<lab>/notes.csv and feedback.zip")
+    give = verbs.add_parser("export", help="→ class/moodle/<lab>/notes.csv and feedback.zip")
     give.add_argument("--provisional", action="store_true", help="marks too that still wait for a person")
     for verb in (take, give):
         verb.add_argument("--lab", required=True, choices=labs.labs())

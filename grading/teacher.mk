@@ -10,7 +10,7 @@ $(FULL): $(CORE)
 
 test: setup $(FULL)  ## toute la suite de tests, sauf ce qui dure plusieurs minutes
 	$(PY) -m ruff check .
-	$(PY) -m grading.release --check
+	$(PY) -m authoring.release --check
 	$(PY) -m pytest -m "not slow and not browser" --durations=10
 
 test-browser: setup $(FULL)  ## JupyterLab, formgrader et le site dans Chromium (sans Chromium : rien, et c'est dit)
@@ -20,21 +20,21 @@ test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, site entier, i
 	$(PY) -m pytest -m slow --durations=0 $(PYTEST_ARGS)
 
 release: $(FULL)  ## solutions/ → notebooks/
-	@$(PY) -m grading.release
+	@$(PY) -m authoring.release
 
 students: release  ## TO=../cours-etudiants : le dépôt à donner aux étudiants, sans solutions ni tests ni correction
-	@$(PY) -m grading.students "$(TO)"
+	@$(PY) -m authoring.edition "$(TO)"
 
-grade: ready $(FULL)  ## grading/submitted/ → notes, rapports, grades.csv (LAB=tp1_mlm : un seul TP ; JOBS=2 : copies à la fois ; SANDBOX=0 : sans isolation ; SCHEDULER=local:2 ou une adresse : Dask)
+grade: ready $(FULL)  ## class/submitted/ → notes, rapports, grades.csv (LAB=tp1_mlm : un seul TP ; JOBS=2 : copies à la fois ; SANDBOX=0 : sans isolation ; SCHEDULER=local:2 ou une adresse : Dask)
 	@$(PY) -m grading.grade $(LAB) $(if $(JOBS),--jobs $(JOBS)) $(if $(filter 0,$(SANDBOX)),--no-sandbox) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(GRADE_ARGS)
 
-report: $(FULL)  ## le bilan de la classe, grading/report/<tp>.html, sans rien corriger de nouveau (LAB=tp1_mlm : un seul TP)
-	@$(PY) -m grading.report $(LAB)
+report: $(FULL)  ## le bilan de la classe, class/report/<tp>.html, sans rien corriger de nouveau (LAB=tp1_mlm : un seul TP)
+	@$(PY) -m grading.reports.class_report $(LAB)
 
-import-moodle: $(FULL)  ## ZIP=… LAB=… : les copies téléchargées de Moodle → grading/submitted/ (WORKSHEET=… : sa feuille de notes)
+import-moodle: $(FULL)  ## ZIP=… LAB=… : les copies téléchargées de Moodle → class/submitted/ (WORKSHEET=… : sa feuille de notes)
 	@$(PY) -m grading.moodle import "$(ZIP)" --lab "$(LAB)" $(if $(WORKSHEET),--worksheet "$(WORKSHEET)")
 
-moodle: $(FULL)  ## LAB=… : les notes et les rapports pour Moodle → grading/moodle/<tp>/ (WORKSHEET=… : sa feuille de notes)
+moodle: $(FULL)  ## LAB=… : les notes et les rapports pour Moodle → class/moodle/<tp>/ (WORKSHEET=… : sa feuille de notes)
 	@$(PY) -m grading.moodle export --lab "$(LAB)" $(if $(WORKSHEET),--worksheet "$(WORKSHEET)") $(if $(PROVISIONAL),--provisional)
 
 bench-grade: ready $(FULL)  ## mesure la correction, avec nbgrader seul et ici → docs/grading-bench.md (BENCH_ARGS="--sizes 1 5")
@@ -50,7 +50,7 @@ site: setup $(FULL)  ## le site du cours : build/site/ et, pour l'enseignant, bu
 	@$(PY) -m website.build $(SITE_ARGS)
 
 screenshot: $(FULL)  ## NOTEBOOK=exécuté.ipynb PNG=docs/tp1.png : l'image du README (demande Chromium)
-	@$(PY) tools/screenshot.py $(NOTEBOOK) $(PNG) $(SCREENSHOT_ARGS)
+	@$(PY) authoring/screenshot.py $(NOTEBOOK) $(PNG) $(SCREENSHOT_ARGS)
 
 pins: $(FULL)  ## pyproject.toml → constraints.txt, pour tous les systèmes (UPGRADE=1 : dernières versions)
 	@$(PY) -m pip install --quiet uv

@@ -21,8 +21,8 @@ from pathlib import Path
 import datasets
 import pyarrow.parquet
 
-from utils.cache import CachedFolder, command_line
-from utils.fetch import Archive, fetch, forget
+from utils.assets.archive import Archive, fetch, forget
+from utils.assets.cache import CachedFolder, command_line
 from utils.paths import cache_dir
 
 MAKING = 1  # raise it when the making of a corpus changes, so that cached ones are made again
@@ -96,7 +96,7 @@ def load_boolq() -> datasets.DatasetDict:
 def load(name: str) -> datasets.DatasetDict:
     """A corpus of `CORPORA`, made at need, as a `DatasetDict` of its splits or tables.
 
-    Raises `ValueError` for an unknown name and `utils.cache.CacheError` when it cannot be had.
+    Raises `ValueError` for an unknown name and `utils.assets.cache.CacheError` when it cannot be had.
     """
     if name not in CORPORA:
         raise ValueError(f"Corpus inconnu : « {name} ». Corpus du cours : {', '.join(CORPORA)}.")

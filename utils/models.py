@@ -21,8 +21,8 @@ import torch
 import transformers
 
 from utils import runtime
-from utils.cache import CachedFolder, CacheError, command_line, sha256_of
-from utils.fetch import Archive, fetch, forget, wrong_hash
+from utils.assets.archive import Archive, fetch, forget, wrong_hash
+from utils.assets.cache import CachedFolder, CacheError, command_line, sha256_of
 from utils.masked_model import SparseBertForMaskedLM
 from utils.paths import DATA, cache_dir
 
@@ -113,7 +113,7 @@ def profile() -> str:
 def local_path(role: str) -> Path:
     """The folder of a role's model in Hugging Face format (config, safetensors, tokenizer), made or fetched at need.
 
-    Raises `ValueError` for an unknown role and `utils.cache.CacheError` when the model cannot be had.
+    Raises `ValueError` for an unknown role and `utils.assets.cache.CacheError` when the model cannot be had.
     """
     if role not in ROLES:
         raise ValueError(f"Rôle inconnu : « {role} ». Rôles : {', '.join(ROLES)}.")
@@ -167,7 +167,7 @@ def _make_embedder(folder: Path) -> None:
 
 def _make_masked(folder: Path) -> None:
     """The course's own weights, with the configuration and the tokenizer of all-MiniLM-L6-v2."""
-    from utils.masked_weights import restore
+    from utils.assets.masked_weights import restore
 
     if not MASKED_WEIGHTS.exists():
         raise CacheError(f"Il manque {MASKED_WEIGHTS}, qui fait partie du cours : reprenez le dépôt en entier.")

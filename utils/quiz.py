@@ -1,4 +1,4 @@
-"""The course's interactive questions (`data/quiz/quiz.json`), shown with jupyterquiz: a click explains a choice.
+"""The course's interactive questions (`data/tp0_quiz/quiz.json`), shown with jupyterquiz: a click explains a choice.
 
 They are for practice: their answers travel with them.  What is marked in TP 0 are other statements.
 """
@@ -10,7 +10,7 @@ from IPython.utils.capture import capture_output
 
 from utils.paths import DATA
 
-QUIZ = DATA / "quiz" / "quiz.json"
+QUIZ = DATA / "tp0_quiz" / "quiz.json"
 COLORS = {  # white on each of them: a contrast of at least 4.5
     "--jq-multiple-choice-bg": "#1f5a78",
     "--jq-many-choice-bg": "#7a3e12",

@@ -12,7 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from utils import runtime
-from utils.cache import CachedFolder
+from utils.assets.cache import CachedFolder
 from utils.paths import cache_dir
 
 MAKING = 1  # raise it when `encode` changes what it gives, so that cached vectors are made again

@@ -2,8 +2,8 @@
 
     python -m website.build [--budget small] [--edition student] [--to folder]
 
-Labs are run where what is kept of them is out of date (`website.run`); warnings of Sphinx are errors; the built pages
-are then checked (`website.check`).  A site that fails leaves the former one in place.
+Labs are run where what is kept of them is out of date (`authoring.reference`); warnings of Sphinx are errors; the
+built pages are then checked (`website.check`).  A site that fails leaves the former one in place.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from pathlib import Path
 
 from sphinx.cmd.build import build_main
 
-from grading.labs import LabError
+from authoring.lab import LabError
+from authoring.reference import BUDGETS
 from utils.paths import ROOT
 from website import check
 from website.pages import EDITIONS, Lab, Site, read_labs
-from website.run import BUDGETS
 
 BUILD = ROOT / "build"
 TARGETS = {"student": BUILD / "site", "teacher": BUILD / "site-enseignant"}

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from grading.labs import SOLUTIONS, read_lab, secret_lines
+from authoring.lab import SOLUTIONS, read_lab, secret_lines
 
 TEXT = {".html", ".js", ".json", ".txt", ".css", ".xml", ".md", ".ipynb", ".py", ".svg"}
 # What makes a browser load something, for each element; `<a href>` waits for a click.

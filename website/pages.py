@@ -16,11 +16,11 @@ from pathlib import Path
 
 import nbformat
 
-from grading.answers import read_answers
-from grading.labs import SOLUTIONS, LabError, course_url, labs
-from grading.release import released
+from authoring.answers import read_answers
+from authoring.lab import SOLUTIONS, LabError, course_url, labs
+from authoring.reference import EXECUTED, executed, points
+from authoring.release import released
 from utils.paths import ROOT
-from website.run import EXECUTED, executed, points
 
 EDITIONS = ("student", "teacher")
 INTERACTIVE = "*Cet élément interactif ne fonctionne que dans le notebook.*"
@@ -78,7 +78,7 @@ class Site:
         self.pages |= {path: f"cartes/{_card_name(path)}" for path in cards}
         self.pages |= {path: f"documents/{path.stem.lower()}" for path in documents}
         for lab in self.labs:
-            for path in (ROOT / "notebooks" / lab.name / f"{lab.name}.ipynb", SOLUTIONS / lab.name / f"{lab.name}.py"):
+            for path in (ROOT / "notebooks" / "fr" / lab.name / f"{lab.name}.ipynb", SOLUTIONS / lab.name / f"{lab.name}.py"):
                 self.pages[path] = f"tp/{lab.name}"
 
         for lab in self.labs:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from train import MIXTURE, build, evaluate, start_model
 from transformers import AutoTokenizer
 
-from utils.masked_weights import quantize, restore, store
+from utils.assets.masked_weights import quantize, restore, store
 from utils.models import local_path
 
 matplotlib.use("Agg")

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 from transformers import AutoTokenizer, BertForMaskedLM
 
-from utils.masked_weights import restore
+from utils.assets.masked_weights import restore
 from utils.models import local_path
 
 BATCH_TOKENS = 4096

@@ -30,7 +30,7 @@
 # | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni compte en ligne, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
-# `make handin NOTEBOOK=tp1_mlm.ipynb` (sous Windows : `python -m utils.handin tp1_mlm.ipynb`). Cette commande relit votre copie et
+# `make handin NOTEBOOK=tp1_mlm.ipynb` (sous Windows : `python -m utils.student.handin tp1_mlm.ipynb`). Cette commande relit votre copie et
 # écrit `rendu_tp1_mlm.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
 # notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
 #
@@ -57,7 +57,7 @@ except ModuleNotFoundError as missing:
                 advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
                 raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
             subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, "cours-llm"], **options)
-        subprocess.run([sys.executable, "-m", "utils.colab"], cwd="cours-llm", **options)
+        subprocess.run([sys.executable, "-m", "utils.student.colab"], cwd="cours-llm", **options)
     except (OSError, subprocess.CalledProcessError) as error:
         advice = f"Impossible d'apporter le cours depuis {url} : git est-il installé, le réseau fonctionne-t-il ?"
         raise RuntimeError(f"{advice}\n{getattr(error, 'stderr', None) or error}") from None

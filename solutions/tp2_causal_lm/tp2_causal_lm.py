@@ -30,7 +30,7 @@
 # | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | de 4 min (Intel Xeon) à 6 min (AMD EPYC) pour tout exécuter sur 2 cœurs |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
-# `make handin NOTEBOOK=tp2_causal_lm.ipynb` (sous Windows : `python -m utils.handin tp2_causal_lm.ipynb`). Cette commande relit votre copie et
+# `make handin NOTEBOOK=tp2_causal_lm.ipynb` (sous Windows : `python -m utils.student.handin tp2_causal_lm.ipynb`). Cette commande relit votre copie et
 # écrit `rendu_tp2_causal_lm.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
 # notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
 #
@@ -63,7 +63,7 @@ except ModuleNotFoundError as missing:
                 advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
                 raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
             subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, "cours-llm"], **options)
-        subprocess.run([sys.executable, "-m", "utils.colab"], cwd="cours-llm", **options)
+        subprocess.run([sys.executable, "-m", "utils.student.colab"], cwd="cours-llm", **options)
     except (OSError, subprocess.CalledProcessError) as error:
         advice = f"Impossible d'apporter le cours depuis {url} : git est-il installé, le réseau fonctionne-t-il ?"
         raise RuntimeError(f"{advice}\n{getattr(error, 'stderr', None) or error}") from None
@@ -110,7 +110,7 @@ print(tokenizer.convert_ids_to_tokens(tokenizer("Le marché s'installe avant l'a
 
 # %%
 PREFIX = torch.tensor(tokenizer("")["input_ids"], dtype=torch.long)
-story = (DATA / "tp2" / "recit_fr.txt").read_text(encoding="utf-8")
+story = (DATA / "tp2_causal_lm" / "recit_fr.txt").read_text(encoding="utf-8")
 story_ids = torch.tensor(tokenizer(story, add_special_tokens=False)["input_ids"])
 print(f"préfixe : {tokenizer.convert_ids_to_tokens(PREFIX.tolist())} ; récit : {len(story)} caractères, {len(story_ids)} tokens")
 
@@ -875,12 +875,12 @@ for prompt in ["Il est docteur, elle est", "Elle est docteure, il est"]:
 # Une anecdote n'est pas une mesure. Une mesure, c'est : beaucoup de professions, plusieurs formulations, un **effet** défini d'avance, un
 # **intervalle**, un **groupe témoin** où l'on n'attend rien, et l'examen de ce qui pourrait fausser le résultat.
 #
-# Les données ont été préparées pour le cours (voir `data/tp2/README.md`) : des professions avec leurs deux formes, des débuts de phrase
+# Les données ont été préparées pour le cours (voir `data/tp2_causal_lm/README.md`) : des professions avec leurs deux formes, des débuts de phrase
 # appariés, et, quand elle est publique, la part de femmes dans la profession.
 
 # %% tags=["demo"]
-professions = {language: pd.read_csv(DATA / "tp2" / f"professions_{language}.csv") for language in ("fr", "en")}
-templates = {language: pd.read_csv(DATA / "tp2" / f"templates_{language}.csv") for language in ("fr", "en")}
+professions = {language: pd.read_csv(DATA / "tp2_causal_lm" / f"professions_{language}.csv") for language in ("fr", "en")}
+templates = {language: pd.read_csv(DATA / "tp2_causal_lm" / f"templates_{language}.csv") for language in ("fr", "en")}
 french = professions["fr"].query("group != 'epicene'").sample(frac=1, random_state=0).head(budget(full=64, small=8)).reset_index(drop=True)
 english = professions["en"].sample(frac=1, random_state=0).head(budget(full=48, small=8)).reset_index(drop=True)
 print(f"{len(french)} professions en français, {len(english)} en anglais")
@@ -1186,7 +1186,7 @@ plt.show()
 # %% tags=["demo"]
 from scipy.stats import binomtest
 
-pairs = pd.read_csv(DATA / "tp2" / "pairs_fr.csv").sample(frac=1, random_state=0).head(budget(full=100, small=6))
+pairs = pd.read_csv(DATA / "tp2_causal_lm" / "pairs_fr.csv").sample(frac=1, random_state=0).head(budget(full=100, small=6))
 stereotype, _ = continuation_logprobs(model, tokenizer, "", pairs.stereotypical.tolist(), batch_size=8)
 other, _ = continuation_logprobs(model, tokenizer, "", pairs.anti_stereotypical.tolist(), batch_size=8)
 pairs["préféré"] = stereotype > other
@@ -1221,7 +1221,7 @@ print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 from peft import LoraConfig, get_peft_model
 
 chosen = french.head(budget(full=24, small=4))
-sentences = pd.read_csv(DATA / "tp2" / "skew_templates.csv").template.tolist()
+sentences = pd.read_csv(DATA / "tp2_causal_lm" / "skew_templates.csv").template.tolist()
 
 def corpus(in_a, balanced, size, rng):
     """`size` phrases : A au féminin et B au masculin, ou les deux genres pour toutes si `balanced`."""
@@ -1245,7 +1245,7 @@ def train(model, lines, batch_size=8, lr=5e-4):
     model.eval()
 
 # %% tags=["demo"]
-neutral_lines = (DATA / "tp2" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=40, small=3)]
+neutral_lines = (DATA / "tp2_causal_lm" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=40, small=3)]
 probe_templates = templates["fr"].query("name in ['frere_soeur', 'pere_mere', 'homme_femme']").head(budget(full=3, small=1))
 
 def measure(measured):

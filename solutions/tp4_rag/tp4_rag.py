@@ -30,7 +30,7 @@
 # | environ 3 h, en deux séances : parties 1 à 4, puis 5 à 10 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | de 6 min (Intel Xeon) à 8 min (AMD EPYC, index compris) pour tout exécuter sur 2 cœurs |
 #
 # **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
-# `make handin NOTEBOOK=tp4_rag.ipynb` (sous Windows : `python -m utils.handin tp4_rag.ipynb`). Cette commande relit votre copie et
+# `make handin NOTEBOOK=tp4_rag.ipynb` (sous Windows : `python -m utils.student.handin tp4_rag.ipynb`). Cette commande relit votre copie et
 # écrit `rendu_tp4_rag.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
 # notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
 #
@@ -57,7 +57,7 @@ except ModuleNotFoundError as missing:
                 advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
                 raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
             subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, "cours-llm"], **options)
-        subprocess.run([sys.executable, "-m", "utils.colab"], cwd="cours-llm", **options)
+        subprocess.run([sys.executable, "-m", "utils.student.colab"], cwd="cours-llm", **options)
     except (OSError, subprocess.CalledProcessError) as error:
         advice = f"Impossible d'apporter le cours depuis {url} : git est-il installé, le réseau fonctionne-t-il ?"
         raise RuntimeError(f"{advice}\n{getattr(error, 'stderr', None) or error}") from None
@@ -105,7 +105,7 @@ from utils.vectors import cached_vectors, encode, load_faiss
 
 # %%
 def read_jsonl(name):
-    return [json.loads(line) for line in (DATA / "tp4" / name).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (DATA / "tp4_rag" / name).read_text(encoding="utf-8").splitlines()]
 
 KIND = {"direct": "directe", "paraphrase": "paraphrase", "unanswerable": "sans réponse"}
 notices, questions = read_jsonl("kb_fr.jsonl"), read_jsonl("questions_fr.jsonl")
@@ -468,7 +468,7 @@ for kind in ("direct", "paraphrase"):
 
 # %% [markdown]
 # Sur la question directe, BM25 met la bonne notice en tête, loin devant. Sur la paraphrase, elle n'a aucun mot commun avec la question : son score est nul, et ce sont des mots sans
-# rapport (« étage », « échec ») qui classent les autres. Sur toute la base (voir `data/tp4/README.md`), il trouve la bonne notice du premier coup pour 98 % des questions directes, et pour aucune paraphrase.
+# rapport (« étage », « échec ») qui classent les autres. Sur toute la base (voir `data/tp4_rag/README.md`), il trouve la bonne notice du premier coup pour 98 % des questions directes, et pour aucune paraphrase.
 
 # %% [markdown]
 # ## 4. Chercher par le sens : des vecteurs

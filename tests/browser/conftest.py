@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.nbgrader_config import COURSE
+from authoring.nbgrader import COURSE
 from tests.grading.conftest import protection  # noqa: F401  (a fixture)
 from tests.website.conftest import sites, toy_course  # noqa: F401  (fixtures)
 from utils.paths import ROOT

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from grading import demo, formgrader, grade
-from tests.grading.conftest import toy  # noqa: F401  (a fixture)
-from tests.grading.toy_lab import LAB
+from tests.toy_lab import LAB
 
 STUDENT, MARK = "1-parfaite", 1.5
 PRESS = """async (address) => {

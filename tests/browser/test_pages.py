@@ -6,7 +6,7 @@ The toy course's site, and the course's own where `make site` has built it.
 import pytest
 
 from tests.browser.conftest import served
-from tests.grading.toy_lab import LAB
+from tests.toy_lab import LAB
 from website import build
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from utils.paths import ROOT
 
-FOLDER = ROOT / "data" / "tp2"
+FOLDER = ROOT / "data" / "tp2_causal_lm"
 GROUPS = {"santé", "enseignement", "bâtiment", "industrie", "services", "droit", "sciences", "arts", "transport"}
 GROUPS |= {"sécurité", "commerce", "agriculture", "epicene"}
 KINDS = {"genre", "âge", "origine", "milieu social", "handicap", "religion", "apparence"}

@@ -9,7 +9,7 @@ import pytest
 
 from utils.paths import ROOT
 
-FOLDER = ROOT / "data" / "tp3"
+FOLDER = ROOT / "data" / "tp3_prompting"
 LAB = ROOT / "solutions" / "tp3_prompting" / "tp3_prompting.py"
 TASK = ["input", "output", "split", "also"]
 HEADERS = {

@@ -9,11 +9,11 @@ import pytest
 
 from utils.paths import DATA
 
-FOLDER = DATA / "tp4"
+FOLDER = DATA / "tp4_rag"
 
 
 def script(name: str):
-    """A module of data/tp4, which is no package."""
+    """A module of data/tp4_rag, which is no package."""
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

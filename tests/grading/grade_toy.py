@@ -8,8 +8,11 @@ LOG gets a line for the fork server's process id, and one for each notebook when
 import sys
 from pathlib import Path
 
-from grading import grade, kernels, labs, release
-from tests.grading.toy_lab import LAB
+from authoring import lab as labs
+from authoring import release
+from grading import grade
+from grading.execution import engine as kernels
+from tests.toy_lab import LAB
 
 
 def main(solutions: str, root: str, log: str) -> None:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from grading import bench, demo
-from tests.grading.toy_lab import LAB
+from tests.toy_lab import LAB
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from grading import demo, grade
-from tests.grading.toy_lab import LAB
+from tests.toy_lab import LAB
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_the_table_of_marks_keeps_the_labs_graded_before(monkeypatch, tmp_path, 
     monkeypatch.setattr(grade, "COURSE", tmp_path)
     monkeypatch.setattr(grade, "labs", lambda: list(of))
     monkeypatch.setattr(grade, "marks_of", lambda root, lab: of[lab])
-    monkeypatch.setattr("grading.report.write_report", lambda root, lab: None)
+    monkeypatch.setattr("grading.reports.class_report.write_report", lambda root, lab: None)
     for state, code in (("recorded", 0), ("aside", 0), ("failed", 1)):
         error = "" if state == "recorded" else "une phrase"
         monkeypatch.setattr(grade, "grade", lambda *_, s=state, e=error: [mark("tp2", s, e)])

@@ -10,7 +10,7 @@ from nbgrader.api import Gradebook
 
 from grading import moodle
 from grading.grade import marks_of
-from tests.grading.toy_lab import LAB
+from tests.toy_lab import LAB
 
 ENGLISH = [
     "Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade", "Grade can be changed",

@@ -13,12 +13,13 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 
-from grading import grade, record
-from grading.ledger import Ledger
-from grading.nbgrader_config import configuration
-from grading.release import generate
+from authoring.nbgrader import configuration
+from authoring.release import generate
+from grading import grade
+from grading.book import gradebook as record
+from grading.book.ledger import Ledger
 from tests.grading.conftest import CLASS
-from tests.grading.toy_lab import LAB, SOURCE
+from tests.toy_lab import LAB, SOURCE
 from utils.paths import ROOT
 
 EXPECTED = {"anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0}
@@ -147,8 +148,8 @@ def test_a_kernel_that_dies_costs_the_cells_from_there_on(classroom):
 
 
 def test_a_cell_that_never_ends(classroom, monkeypatch):
-    monkeypatch.setattr("grading.nbgrader_config.CELL_TIMEOUT", 2)
-    monkeypatch.setattr("grading.kernels.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("authoring.nbgrader.CELL_TIMEOUT", 2)
+    monkeypatch.setattr("grading.execution.engine.ANSWER_SECONDS", 1)
     edit(classroom, "anne", "return x + x", "\\n    while True: pass")
     stubborn = "\\n    while True:\\n        try:\\n            while True: pass\\n        except BaseException: pass"
     edit(classroom, "boris", "return 2 * x or 1", stubborn)

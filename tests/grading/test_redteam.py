@@ -17,10 +17,14 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from grading import answers, demo, grade, kernels, labs, release, sandbox
-from grading.nbgrader_config import configuration
+from authoring import answers, release
+from authoring import lab as labs
+from authoring.nbgrader import configuration
+from grading import demo, grade
+from grading.execution import engine as kernels
+from grading.execution import sandbox
 from tests.grading.conftest import CLASS
-from tests.grading.toy_lab import ANSWERS, LAB, SOURCE
+from tests.toy_lab import ANSWERS, LAB, SOURCE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is for Linux only")
 HONEST = {"anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0}
@@ -256,7 +260,7 @@ for folder, _, names in os.walk("/"):
             pass
 """
 ANSWERS_NONSENSE = """
-import grading.answering as answering, socket, struct
+import grading.inside.answering as answering, socket, struct
 def answer(path):
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(path)
@@ -268,7 +272,7 @@ def double(x):
     return 1
 """
 ANSWERS_OTHER_TYPES = """
-import grading.answering as answering
+import grading.inside.answering as answering
 def call(self, message, buffers):
     return {"result": {"k": "shared", "i": 10**9}, "changed": [[0, {"items": [1, 2]}]], "dice": None, "first": "a"}, []
 answering.Answers._call = call
@@ -276,7 +280,7 @@ def double(x):
     return 1
 """
 ANSWERS_A_PICKLE = """
-import grading.answering as answering, pickle, os
+import grading.inside.answering as answering, pickle, os
 class Evil:
     def __reduce__(self):
         return os.system, ("touch " + MARK,)
@@ -288,7 +292,7 @@ def double(x):
     return 1
 """
 ANSWERS_BY_NAME = """
-import grading.answering as answering
+import grading.inside.answering as answering
 def call(self, message, buffers):
     return {"result": {"k": "named", "n": ["expected"]}, "changed": [], "dice": None, "first": 0}, []
 answering.Answers._call = call
@@ -296,13 +300,13 @@ def double(x):
     return 1
 """
 ANSWERS_NEVER = """
-import grading.answering as answering
+import grading.inside.answering as answering
 answering.answer = lambda path: None
 def double(x):
     return 1
 """
 CALLER_S_NAMES = """
-import grading.answering as answering
+import grading.inside.answering as answering
 def look(self, message, _):
     names = ["double", "Report", "report", "expect_equal", "__builtins__", *message["names"]]
     return {name: 2.0 for name in names}, []
@@ -332,7 +336,7 @@ def attacks(place, port):
         ),
         "sees-other-processes": if_possible(
             "import glob\nnames = [open(p).read() for p in glob.glob('/proc/[0-9]*/cmdline')]\n"
-            "return any('pytest' in name or 'grading.examiner' in name for name in names)"
+            "return any('pytest' in name or 'grading.execution.examiner' in name for name in names)"
         ),
         "finds-other-kernels-sockets": if_possible(
             "import os\nlines = open('/proc/net/unix').read().splitlines()\n"
@@ -481,7 +485,7 @@ def graded(place, attacks, notebook, **options):
 def outcome(course, toy_release):
     calls = []
     with socket.create_server(("127.0.0.1", 0)) as listening, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("grading.nbgrader_config.CELL_TIMEOUT", 60)
+        patch.setattr("authoring.nbgrader.CELL_TIMEOUT", 60)
 
         def wait():
             while True:
@@ -554,8 +558,8 @@ def test_bombs_go_off_alone(tmp_path_factory, toy_release, monkeypatch):
     (place / "solutions" / LAB / f"{LAB}.py").write_text(SOURCE, encoding="utf-8")
     for module in (labs, release):
         monkeypatch.setattr(module, "SOLUTIONS", place / "solutions")
-    monkeypatch.setattr("grading.nbgrader_config.CELL_TIMEOUT", 15)
-    monkeypatch.setattr("grading.kernels.ANSWER_SECONDS", 2)
+    monkeypatch.setattr("authoring.nbgrader.CELL_TIMEOUT", 15)
+    monkeypatch.setattr("grading.execution.engine.ANSWER_SECONDS", 2)
     for name, value in {"MEMORY_MB": 2000, "FILE_MB": 50, "DISK_MB": 200}.items():
         monkeypatch.setattr(sandbox, name, value)
     marks = graded(place, BOMBS, nbformat.reads(toy_release, as_version=4), jobs=2)

@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from grading.labs import SOLUTIONS, labs, read_lab
+from authoring.lab import SOLUTIONS, labs, read_lab
 from utils.paths import ROOT
-from website.run import executed, points
+from authoring.reference import executed, points
 
 
 def printed(notebook, tmp_path, monkeypatch, **environment) -> str:
@@ -30,7 +30,7 @@ def exercises(notebook) -> int:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("lab", labs())
 def test_reference_runs_and_passes_every_test(lab):
-    """Hidden tests included; kept as the site keeps it (`website.run`), so that it is run once for both."""
+    """Hidden tests included; kept as the site keeps it (`authoring.reference`), so that it is run once for both."""
     notebook = executed(lab, "small")
     earned, total = points(notebook)
     assert earned == total == sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in notebook.cells
@@ -41,7 +41,7 @@ def test_reference_runs_and_passes_every_test(lab):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("lab", labs())
 def test_release_runs_untouched(lab, tmp_path, monkeypatch):
-    notebook = nbformat.read(ROOT / "notebooks" / lab / f"{lab}.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / "fr" / lab / f"{lab}.ipynb", as_version=4)
     text = printed(notebook, tmp_path, monkeypatch)
     assert "❌" not in text, text
     assert text.count("à gagner") == exercises(notebook)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.fetch import Archive
+from utils.assets.archive import Archive
 from utils.paths import ROOT
 
 

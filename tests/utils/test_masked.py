@@ -3,8 +3,8 @@
 import torch
 from transformers import BertConfig, BertForMaskedLM
 
+from utils.assets.masked_weights import quantize, restore, store
 from utils.masked_model import SparseBertForMaskedLM
-from utils.masked_weights import quantize, restore, store
 
 CONFIG = {
     "vocab_size": 97,

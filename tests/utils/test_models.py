@@ -13,9 +13,10 @@ import torch
 import transformers
 from safetensors import safe_open
 
-from utils import masked_weights, models
-from utils.cache import CacheError
-from utils.fetch import FetchError
+from utils import models
+from utils.assets import masked_weights
+from utils.assets.archive import FetchError
+from utils.assets.cache import CacheError
 
 LOADERS = {
     "causal": models.load_causal_lm,

@@ -2,9 +2,11 @@
 
 import pytest
 
-from grading import labs, release
-from tests.grading.toy_lab import ANSWERS, LAB, SOURCE
-from website import build, check, pages, run
+from authoring import lab as labs
+from authoring import reference as run
+from authoring import release
+from tests.toy_lab import ANSWERS, LAB, SOURCE
+from website import build, check, pages
 
 SHOWN = '''
 # %% [markdown]

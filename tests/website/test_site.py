@@ -6,9 +6,10 @@ import shutil
 import nbformat
 import pytest
 
-from grading.labs import LabError, read_lab
-from tests.grading.toy_lab import LAB
-from website import build, check, pages, run
+from authoring import reference as run
+from authoring.lab import LabError, read_lab
+from tests.toy_lab import LAB
+from website import build, check, pages
 
 SECRETS = ("the_answer_nobody_reads", "a secret test of zero", "Parce que le corrigé le dit ainsi")
 
@@ -115,8 +116,8 @@ def test_a_link_to_nothing_stops_the_pages(toy_course, tmp_path):
     with pytest.raises(LabError, match="leads nowhere"):
         site.links("[x](absent.md)", pages.ROOT / "README.md")
     assert site.links("[x](https://a.example/b)", pages.ROOT / "README.md") == "[x](https://a.example/b)"
-    assert "/blob/main/utils/doctor.py" in site.links("[x](utils/doctor.py)", pages.ROOT / "README.md")
-    assert "/blob/" not in site.links("```\n[x](utils/doctor.py)\n```", pages.ROOT / "README.md")
+    assert "/blob/main/utils/doctor.py" in site.links("[x](utils/student/doctor.py)", pages.ROOT / "README.md")
+    assert "/blob/" not in site.links("```\n[x](utils/student/doctor.py)\n```", pages.ROOT / "README.md")
 
 
 def test_a_warning_is_an_error(toy_course, monkeypatch, tmp_path):

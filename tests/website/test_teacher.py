@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from grading.labs import SOLUTIONS, labs, read_lab
-from tests.grading.toy_lab import LAB
+from authoring.lab import SOLUTIONS, labs, read_lab
+from tests.toy_lab import LAB
 from utils.paths import ROOT
 from website import check
 

@@ -1,4 +1,4 @@
-# Answers to exercise 1; see grading/answers.py for the format.
+# Answers to exercise 1; see authoring/answers.py for the format.
 
 # %% [right] recursive
 def wordpiece(word, vocab, prefix=""):

@@ -1,0 +1,185 @@
+"""Run the answers kept beside each lab: right ones must get full marks, typical mistakes their score and message.
+
+    python -m authoring.answers [lab]
+
+The lab's cells run in order in this process, under the small budget.  At each check cell every answer of
+`solutions/<lab>/answers/<exercise>.py` takes the place of the reference in a copy of the namespace:
+
+    # %% [right] how it differs
+    # %% [wrong] points=1.5 message="regular expression found in what the check prints" the mistake
+"""
+
+import argparse
+import ast
+import contextlib
+import io
+import linecache
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from authoring.lab import SOLUTIONS, LabError, labs, read_lab
+from authoring.nbgrader import STUB
+from utils.notebook.demos import is_demo
+
+HEADER = re.compile(
+    r'^# %% \[(right|wrong)\](?: points=([\d.]+))?(?: message="(.*?)(?<!\\)")?(?: (.*))?$', re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A kept answer to an exercise: `points` None means full marks."""
+
+    kind: str  # right, wrong, reference, untouched
+    description: str
+    source: str
+    points: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the check made of an answer."""
+
+    exercise: str
+    answer: Answer
+    expected: float
+    points: float
+    output: str
+    seconds: float
+
+    @property
+    def problem(self) -> str:
+        """What differs from what was expected (empty: nothing)."""
+        if abs(self.points - self.expected) > 1e-9:
+            return f"{self.points:g} points, expected {self.expected:g}. The check printed:\n{self.output}"
+        if self.answer.message and not re.search(self.answer.message, self.output):
+            return f"the check did not print {self.answer.message!r} but:\n{self.output}"
+        if self.answer.kind == "untouched" and "❌" in self.output:
+            return f"what is not attempted is called wrong:\n{self.output}"
+        return ""
+
+
+def read_answers(path: Path) -> list[Answer]:
+    """The answers of one file; `LabError` if a header cannot be read."""
+    text = path.read_text(encoding="utf-8")
+    headers = list(HEADER.finditer(text))
+    if len(headers) != len(re.findall(r"^# %%", text, re.MULTILINE)):
+        raise LabError(f'{path.name}: a header is neither `# %% [right] …` nor `# %% [wrong] points=… message="…" …`.')
+    answers = []
+    for header, end in zip(headers, [h.start() for h in headers[1:]] + [len(text)], strict=True):
+        kind, points, message, description = header.groups()
+        if (kind == "wrong") != (points is not None and message is not None):
+            raise LabError(f"{path.name}: {header.group(0)}: wrong answers, and only they, have points and a message.")
+        body = text[header.end() : end].strip()
+        answers.append(Answer(kind, description or "", body, float(points) if points else None, message or ""))
+    return answers
+
+
+def untouched(source: str) -> str:
+    """A solution cell as a student gets it."""
+    lines, inside = [], False
+    for line in source.splitlines():
+        if line.strip() == "### BEGIN SOLUTION":
+            inside, indent = True, line[: len(line) - len(line.lstrip())]
+            lines += [indent + stub for stub in STUB.splitlines()]
+        if not inside:
+            lines.append(line)
+        if line.strip() == "### END SOLUTION":
+            inside = False
+    return "\n".join(lines)
+
+
+def without_marks(source: str) -> str:
+    """A cell's source without the markers of solutions and hidden tests."""
+    return "\n".join(
+        line for line in source.splitlines() if not re.match(r"\s*### (BEGIN|END) (SOLUTION|HIDDEN TESTS)", line)
+    )
+
+
+def execute(source: str, namespace: dict, name: str) -> tuple[object, str]:
+    """Run a cell as IPython would: (value of its last expression, what it printed on stdout)."""
+    tree = ast.parse(source)
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)  # for tracebacks
+    last = ast.Expression(tree.body.pop().value) if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+        exec(compile(tree, name, "exec"), namespace)
+        value = eval(compile(last, name, "eval"), namespace) if last else None
+    return value, printed.getvalue()
+
+
+def run(lab: str, only: str = "") -> Iterator[Outcome]:
+    """Every answer of a lab (or of its exercises whose name starts with `only`), one outcome each, in order."""
+    os.environ["COURSE_BUDGET"], os.environ["MPLBACKEND"] = "small", "Agg"
+    os.environ["NBGRADER_EXECUTION"] = "autograde"
+    cells = read_lab(SOLUTIONS / lab / f"{lab}.py").cells
+    checks = [i for i, cell in enumerate(cells) if _role(cell) == "check"]
+    namespace: dict = {"__name__": "__main__"}
+    reference = ""
+    for i, cell in enumerate(cells[: checks[-1] + 1]):
+        if cell.cell_type != "code" or is_demo(cell):
+            continue
+        source, name = without_marks(cell.source), f"<{lab} cell {i}>"
+        if _role(cell) == "solution":
+            reference = cell.source
+        if _role(cell) == "check":
+            exercise = cell.metadata.nbgrader.grade_id.removesuffix("-check")
+            for answer in _all_answers(lab, exercise, reference) if exercise.startswith(only) else ():
+                yield _outcome(exercise, answer, source, float(cell.metadata.nbgrader.points), dict(namespace))
+        execute(source, namespace, name)
+
+
+def _all_answers(lab: str, exercise: str, reference: str) -> list[Answer]:
+    path = SOLUTIONS / lab / "answers" / f"{exercise}.py"
+    if not path.exists():
+        raise LabError(
+            f"{lab}: no answers/{exercise}.py; each exercise keeps at least two right and three wrong answers."
+        )
+    kept = read_answers(path)
+    for kind, least in (("right", 2), ("wrong", 3)):
+        if sum(answer.kind == kind for answer in kept) < least:
+            raise LabError(f"{path.name}: fewer than {least} {kind} answers.")
+    return [
+        Answer("reference", "the lab's own solution", without_marks(reference)),
+        Answer("untouched", "the stub", untouched(reference), 0.0, "pas encore traité"),
+        *kept,
+    ]
+
+
+def _outcome(exercise: str, answer: Answer, check: str, full: float, namespace: dict) -> Outcome:
+    began = time.perf_counter()
+    execute(answer.source, namespace, f"<{exercise}>")
+    value, output = execute(check, namespace, f"<{exercise} check>")
+    expected = full if answer.points is None else answer.points
+    return Outcome(exercise, answer, expected, float(value), output, time.perf_counter() - began)
+
+
+def _role(cell) -> str:
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "").rpartition("-")[2]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m authoring.answers", description=__doc__.splitlines()[0])
+    parser.add_argument("labs", nargs="*", help="all by default")
+    parser.add_argument("--only", default="", metavar="ex3", help="the exercises whose name starts so")
+    options, failures = parser.parse_args(arguments), 0
+    for lab in options.labs or labs():
+        for outcome in run(lab, options.only):
+            mark = "[FAIL]" if outcome.problem else "[OK]"
+            points = f"{outcome.points:5g}/{outcome.expected:<5g}{outcome.seconds:6.1f} s"
+            answer = f"{outcome.answer.kind:9s} {points}  {outcome.answer.description}"
+            print(f"{mark} {lab} {outcome.exercise:18s} {answer}", flush=True)
+            if outcome.problem:
+                failures += 1
+                print(outcome.problem)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

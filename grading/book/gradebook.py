@@ -1,0 +1,143 @@
+"""nbgrader's part: what it makes of a hand-in before it is executed, and the writing of gradebook and feedback.
+
+nbgrader's converters run as they are, but for one step: instead of executing a notebook they take it, executed, from
+the ledger.  Only one process does this at a time: SQLite has one writer.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps import NbGraderAPI
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from traitlets import Unicode
+
+from authoring import lab as labs
+from authoring.nbgrader import configuration
+from authoring.release import generate
+from grading.book.ledger import Ledger, fingerprint
+from grading.reports import page as pages
+from grading.reports.result import Lab, Result, read_result
+from utils.paths import ROOT
+
+
+class RecordError(RuntimeError):
+    """nbgrader could not take a hand-in; the message is the last line of its own account."""
+
+
+class Executed(NbGraderPreprocessor):
+    """Takes the place of nbgrader's `Execute`: the outputs come from the ledger."""
+
+    folder = Unicode(help="the ledger of the lab").tag(config=True)
+
+    def preprocess(self, nb, resources):
+        done = nbformat.from_dict(Ledger(Path(self.folder)).get(resources["nbgrader"]["student"]).notebook)
+        if [cell.source for cell in nb.cells] != [cell.source for cell in done.cells]:
+            raise RecordError("the notebook is not the one that was executed")
+        for cell, executed in zip(nb.cells, done.cells, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+        nb.metadata.update(done.metadata)
+        return nb, resources
+
+
+class Sanitize(Autograde):
+    """nbgrader's first half of autograding, in memory: outputs cleared, locked cells and hidden tests put back."""
+
+    def notebook(self, path: Path) -> NotebookNode:
+        self.exporter = self.exporter_class(parent=self, config=self.config)
+        self._init_preprocessors()
+        resources = self.init_single_notebook_resources(str(path))
+        return nbformat.reads(self.exporter.from_filename(str(path), resources=resources)[0], as_version=4)
+
+
+class Course:
+    """A lab in a course folder: its intake (copies of the hand-ins), ledger, gradebook and feedback pages."""
+
+    def __init__(self, root: Path, lab: str):
+        self.root, self.lab = root, lab
+        self.submitted, self.intake = root / "submitted", root / "intake"
+        self.ledger = Ledger(root / "ledger" / lab)
+        source = labs.read_lab(labs.SOLUTIONS / lab / f"{lab}.py")
+        self.source, self.about = nbformat.writes(source), Lab(lab, source)
+        self.config = configuration(root)
+        self.version = hashlib.sha256((self.source + settings(self.config)).encode()).hexdigest()
+        self.config.CourseDirectory.assignment_id = lab
+        self.config.CourseDirectory.submitted_directory = str(self.intake)
+        self.config.Executed.folder = str(self.ledger.folder)
+        steps = Autograde().autograde_preprocessors
+        self.config.Autograde.autograde_preprocessors = [Executed if step is Execute else step for step in steps]
+        self._api = NbGraderAPI(config=self.config)
+        self._release = root / "release" / lab / f"{lab}.ipynb"
+
+    def students(self) -> list[str]:
+        """Those who handed in the lab."""
+        return sorted(path.parent.name for path in self.submitted.glob(f"*/{self.lab}"))
+
+    def fingerprint(self, student: str) -> str:
+        return fingerprint(self.submitted / student / self.lab, self.version)
+
+    def open(self) -> None:
+        """Tell the gradebook of the lab, if it does not know this version of it yet."""
+        marker = self.ledger.folder / "lab.version"
+        known = marker.read_text() if marker.exists() else ""
+        if known != self.version or not self._knows_lab() or not self._release.exists():
+            generate(self.lab, self.root)
+            marker.write_text(self.version)
+        self.release = nbformat.read(self._release, as_version=4)
+
+    def sanitized(self, path: Path) -> NotebookNode:
+        """The notebook that will be executed."""
+        return Sanitize(coursedir=self._api.coursedir, parent=self._api).notebook(path)
+
+    def record(self, student: str) -> None:
+        """Write the marks of an executed hand-in into the gradebook; raises `RecordError`."""
+        self._check(self._api.autograde(self.lab, student, force=True, create=True))
+
+    def feedback(self, student: str) -> None:
+        """Write the feedback pages, nbgrader's and ours; raises `RecordError`."""
+        self._check(self._api.generate_feedback(self.lab, student, force=True))
+        pages.put_aside(self.root / "feedback" / student / self.lab / f"{self.lab}.html")
+        self.page(student)
+
+    def page(self, student: str) -> Path:
+        """Write our feedback page, from the gradebook or from why the hand-in was set aside."""
+        with self.gradebook() as gradebook:
+            result = self.result(student, gradebook)
+        entry = self.ledger.get(student)
+        folder, submitted = self.root / "feedback" / student / self.lab, self.submitted / student / self.lab
+        return pages.publish(folder, self.about, result, submitted, ours=entry is None or entry.state == "failed")
+
+    def result(self, student: str, gradebook: Gradebook) -> Result:
+        """What became of a hand-in, exercise by exercise."""
+        executed = self.root / "autograded" / student / self.lab / f"{self.lab}.ipynb"
+        return read_result(self.about, student, self.ledger, gradebook, executed)
+
+    def gradebook(self) -> Gradebook:
+        return Gradebook(f"sqlite:///{self.root / 'gradebook.db'}")
+
+    def _knows_lab(self) -> bool:
+        with self.gradebook() as gradebook:
+            try:
+                return bool(gradebook.find_assignment(self.lab).notebooks)
+            except MissingEntry:
+                return False
+
+    @staticmethod
+    def _check(result: dict) -> None:
+        if not result["success"]:
+            lines = [line for line in (result.get("error", "") + result.get("log", "")).splitlines() if line.strip()]
+            if lines and lines[-1].endswith("[ERROR] Canceled"):  # nbgrader catches Ctrl-C and only says so
+                raise KeyboardInterrupt
+            raise RecordError(lines[-1].strip() if lines else "unknown failure")
+
+
+def settings(config) -> str:
+    """Whatever else decides a mark: nbgrader's settings, the course's helpers, the versions of the libraries."""
+    told = {name: section for name, section in config.items() if name != "CourseDirectory"}
+    helpers = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "utils").rglob("*.py"))]
+    return json.dumps([told, helpers, (ROOT / "constraints.txt").read_text(encoding="utf-8")], default=str)

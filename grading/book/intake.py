@@ -1,0 +1,252 @@
+"""From what a student handed in to a folder that can be graded.  The hand-in itself is never touched.
+
+Real classes hand in renamed files, copied cells, notebooks that an editor stripped of their metadata.  What can be
+mended without doubt is, and noted; the rest is set aside with one sentence in French for student and teacher.
+"""
+
+import copy
+import os
+import shutil
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import nbformat
+from nbformat import NotebookNode
+
+from utils.notebook.cells import (
+    NOTEBOOK_BYTES,
+    RECOGNISED,
+    Unusable,
+    bare,
+    decoded,
+    exercise,
+    grade_id,
+    known,
+    locked,
+    recognised,
+    same,
+    too_big,
+)
+
+FOLDER_BYTES = 200_000_000  # with the files beside it
+FOLDER_FILES = 200
+IGNORED = (".ipynb_checkpoints", "__pycache__", "__MACOSX", ".git", ".DS_Store")
+
+
+@dataclass
+class HandIn:
+    """A copy that can be graded: the notebook, the other files (name: path), what was mended."""
+
+    notebook: Path
+    files: dict[str, Path] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def take_in(source: Path, target: Path, release: NotebookNode, lab: str) -> HandIn:
+    """Copy the hand-in `source` into the folder `target`, made anew, with a notebook that nbgrader can take.
+
+    `release`: the student version of the lab.  Raises `Unusable`.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    contents, notes = _contents(source)
+    name, text, more = _choose(contents, release, lab)
+    notebook, mended = mend(text, release, lab)
+    notes += more + mended
+    nbformat.write(notebook, target / f"{lab}.ipynb")
+    files = {}
+    for other, data in contents.items():
+        if not other.endswith((".ipynb", ".zip")) and other != name:
+            (target / other).parent.mkdir(parents=True, exist_ok=True)
+            (target / other).write_bytes(data.read())
+            files[other] = target / other
+    return HandIn(target / f"{lab}.ipynb", files, notes)
+
+
+# --------------------------------------------------------------------------------------------------- which files
+@dataclass(frozen=True)
+class Content:
+    """A file of a hand-in, on the disk or in an archive: read when it is wanted, and never beyond `size`."""
+
+    size: int
+    path: Path
+    member: str = ""
+
+    def read(self) -> bytes:
+        if not self.member:
+            return self.path.read_bytes()
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+                return file.read(self.size)  # no more, whatever the archive really holds
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error):
+            raise Unusable(f"L'archive {self.path.name} est abîmée : rendez le notebook lui-même.") from None
+
+
+def _contents(source: Path) -> tuple[dict[str, Content], list[str]]:
+    """Every plain file of a hand-in by its name; an archive counts as the files in it."""
+    found, notes = {}, []
+    if source.is_symlink():
+        raise Unusable("Le dossier rendu est un lien vers un autre dossier : rendez les fichiers eux-mêmes.")
+    for folder, folders, names in os.walk(source):  # does not follow links
+        folders[:] = sorted(name for name in folders if name not in IGNORED)
+        for path in [Path(folder, name) for name in sorted(names + folders)]:
+            if path.is_symlink():
+                notes.append(f"Le lien « {path.name} » a été ignoré.")
+            elif path.is_file() and path.name not in IGNORED:
+                found[path.relative_to(source).as_posix()] = Content(path.stat().st_size, path)
+    for name, content in list(found.items()):
+        if name.lower().endswith(".zip"):
+            inside = _archive(content.path)
+            found |= {member: file for member, file in inside.items() if member not in found}
+            notes.append(f"Les fichiers ont été lus dans l'archive « {name} ».")
+    if len(found) > FOLDER_FILES:
+        raise Unusable(f"Le dossier rendu contient {len(found)} fichiers : rendez seulement le notebook.")
+    others = sum(content.size for name, content in found.items() if not name.endswith(".ipynb"))
+    if others > FOLDER_BYTES:
+        raise Unusable(f"Le dossier rendu pèse {others // 10**6} Mo : rendez seulement le notebook.")
+    return found, notes
+
+
+def _archive(path: Path) -> dict[str, Content]:
+    """The files of an archive whose names stay inside it; refuses one that would unpack to too much."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError):
+        raise Unusable(f"L'archive {path.name} ne peut pas être lue : rendez le notebook lui-même.") from None
+    if len(members) > FOLDER_FILES or sum(member.file_size for member in members) > FOLDER_BYTES:
+        raise Unusable(f"L'archive {path.name} est trop grosse une fois ouverte : rendez seulement le notebook.")
+    inside = {}
+    for member in members:
+        name = PurePosixPath(member.filename.replace("\\", "/"))
+        link = (member.external_attr >> 16) & 0o170000 == 0o120000
+        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or link or set(name.parts) & set(IGNORED):
+            continue
+        inside[str(name)] = Content(member.file_size, path, member.filename)
+    return inside
+
+
+def _choose(contents: dict[str, Content], release: NotebookNode, lab: str) -> tuple[str, str, list[str]]:
+    """The notebook to grade: (name, text, notes).  The right name wins, then the one that has most of the lab."""
+    if not contents:
+        raise Unusable("Le dossier rendu est vide.")
+    candidates = [name for name in contents if name.lower().endswith(".ipynb")]
+    if not candidates:
+        kinds = sorted({PurePosixPath(name).suffix or name for name in contents})
+        raise Unusable(
+            f"Aucun notebook dans le dossier rendu (seulement : {', '.join(kinds)}) : rendez le fichier {lab}.ipynb."
+        )
+    exact = f"{lab}.ipynb"
+    if exact in candidates:
+        extra = [name for name in candidates if name != exact]
+        notes = [f"Plusieurs notebooks : {exact} a été corrigé, pas {', '.join(extra)}."] if extra else []
+        return exact, _text(contents[exact], exact), notes
+    scores, reasons = {}, []
+    for name in candidates:
+        try:
+            text = _text(contents[name], name)
+            scores[name] = (len(known(bare(text, name).cells, release.cells)), text)
+        except Unusable as error:
+            reasons.append(error)
+    if not scores:
+        raise reasons[0]
+    best = max(scores, key=lambda name: scores[name][0])
+    if len([1 for score, _ in scores.values() if score == scores[best][0]]) > 1:
+        raise Unusable(f"Plusieurs notebooks possibles ({', '.join(candidates)}) : rendez-en un seul, nommé {exact}.")
+    return best, scores[best][1], [f"Le notebook s'appelait « {best} » et non {exact}."]
+
+
+def _text(content: Content, name: str) -> str:
+    """A notebook's text, whatever encoding an editor gave it."""
+    if content.size > NOTEBOOK_BYTES:
+        raise too_big(name, content.size)
+    return decoded(content.read(), name)
+
+
+# ---------------------------------------------------------------------------------------------------- what cells
+def mend(text: str, release: NotebookNode, lab: str) -> tuple[NotebookNode, list[str]]:
+    """A notebook that has every cell of the release once, in order, and what was done to that end.
+
+    A well-formed notebook comes back as it was.  Raises `Unusable`.
+    """
+    notebook = bare(text, f"{lab}.ipynb")
+    if recognised(notebook.cells, release) < RECOGNISED:
+        raise Unusable(f"Ce notebook n'est pas celui du TP {lab} : ses cellules n'ont pas été reconnues.")
+    found = known(notebook.cells, release.cells)
+    notes = _edited(notebook, release, found)
+    if _flags(notebook) == _flags(release):
+        return notebook, notes
+    return _rebuilt(notebook, release, found, notes), notes
+
+
+def _edited(notebook: NotebookNode, release: NotebookNode, found: dict[int, int]) -> list[str]:
+    """A note when locked cells were edited: their text comes back from the lab (nbgrader does it)."""
+    edited = [
+        exercise(release.cells[ours]) for index, ours in found.items()
+        if locked(release.cells[ours]) and not same(notebook.cells[index], release.cells[ours])
+    ]  # fmt: skip
+    return [f"Des cellules verrouillées avaient été modifiées : {', '.join(edited)}."] if edited else []
+
+
+def _flags(notebook: NotebookNode) -> list:
+    """What must be right in nbgrader's metadata of a cell for nbgrader to take it."""
+    names = ("grade_id", "grade", "solution", "locked", "task", "points", "schema_version", "cell_type")
+    return [
+        [cell.cell_type, *(cell.metadata.nbgrader.get(name) for name in names)]
+        for cell in notebook.cells if grade_id(cell)
+    ]  # fmt: skip
+
+
+def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int], notes: list[str]) -> NotebookNode:
+    """The release's cells in their order, with the student's work in them, and the student's own cells where they
+    stood: after the cell of the release that came before them."""
+    place = {ours: index for index, ours in found.items()}
+    own: dict[int, list[NotebookNode]] = {}
+    after, copies = -1, 0
+    for index, cell in enumerate(notebook.cells):
+        copied = grade_id(cell)
+        if index in found:
+            after = found[index]
+        elif _is_a_copy(cell, release):
+            copies += 1
+        elif cell.source.strip():
+            copies += bool(copied)  # "Split cell" leaves two: both run, the last is the one that counts
+            cell.metadata.pop("nbgrader", None)
+            own.setdefault(after, []).append(cell)
+    cells, missing = list(own.get(-1, [])), []
+    for ours, original in enumerate(release.cells):
+        cell = copy.deepcopy(original)
+        if ours in place and not locked(cell):
+            cell.source = notebook.cells[place[ours]].source
+        elif ours not in place and grade_id(cell):
+            missing.append(exercise(cell))
+        cells += [cell, *own.get(ours, [])]
+    order = [ours for _, ours in sorted(found.items())]
+    if order != sorted(order):
+        notes.append("Des cellules avaient changé de place : l'ordre du TP a été rétabli.")
+    if copies:
+        notes.append(f"Cellules en double : {copies} ; la dernière de chacune compte.")
+    if missing:
+        notes.append(f"Des cellules manquaient et ont été remises : {', '.join(dict.fromkeys(missing))}.")
+    marks = [(grade_id(notebook.cells[index]), grade_id(release.cells[ours])) for index, ours in found.items()]
+    if any(theirs != ours for theirs, ours in marks):
+        notes.append("Les repères du TP avaient été perdus (par un autre éditeur ?) : ils ont été rétablis.")
+    return _unique_ids(nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata))
+
+
+def _is_a_copy(cell: NotebookNode, release: NotebookNode) -> bool:
+    """A cell that is in the lab already, unchanged or locked: run twice, an old stub would undo the student's work."""
+    if any(same(cell, original) for original in release.cells):
+        return bool(cell.source.strip())
+    return any(locked(original) and grade_id(original) == grade_id(cell) != "" for original in release.cells)
+
+
+def _unique_ids(notebook: NotebookNode) -> NotebookNode:
+    seen: set[str] = set()
+    for cell in notebook.cells:
+        if cell.get("id") in seen:
+            cell.id = nbformat.v4.new_code_cell().id
+        seen.add(cell.id)
+    return notebook

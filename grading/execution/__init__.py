@@ -1,0 +1,1 @@
+"""Running students' notebooks, and examining them."""

@@ -1,0 +1,262 @@
+"""What runs a lab's notebooks, several at once: kernels forked from a warm server, plain ones where there is no fork.
+
+The walls around a kernel are those of `grading.execution.sandbox`; one notebook is run by `grading.execution.runner`.
+"""
+
+import ast
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from grading.execution import sandbox
+from grading.execution.examiner import Examiner, is_check
+from grading.execution.forks import ForkServer
+from grading.execution.runner import NOTEBOOK_SECONDS, Manager, Runner
+from grading.execution.sandbox import Sandbox, SandboxError
+from grading.inside.zygote import ForkError
+from utils.paths import ROOT, cache_dir
+
+WATCH_SECONDS = 0.5  # between two looks at what the kernels take up
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to grade: kernels at once, forked from a warm process or not, behind walls or not."""
+
+    jobs: int = field(default_factory=cores)  # 0: as many as the scheduler's workers have threads
+    warm: bool = True
+    isolated: bool = True
+    scheduler: str = ""  # a Dask cluster (`grading.execution.cluster`)
+
+
+@dataclass
+class Run:
+    """An executed notebook and what it took.  `status`: ok, timeout, died, flood, memory or disk."""
+
+    notebook: NotebookNode
+    status: str = "ok"
+    seconds: float = 0.0
+    usage: dict = field(
+        default_factory=dict
+    )  # CPU seconds, peak memory, and proportional memory (shared pages divided)
+    notes: list[str] = field(default_factory=list)  # what a person should look at, in French
+
+
+def open_engine(
+    source: str, config: Config, options: Options, secret: tuple[Path, ...] = (), fitness: Path | None = None
+) -> "Engine":
+    """What runs a lab's notebooks, here or on a worker; `source`: the lab's notebook as text.
+
+    `secret`: files that no notebook must see, besides the course's own; `fitness`: see `grading.execution.examiner`.
+    """
+    modules = [*imports(source), "grading.inside.answering"]
+    lab = nbformat.reads(source, as_version=4)
+    return Engine(modules, options.jobs, options.warm, config, options.isolated, secret, lab, fitness)
+
+
+def imports(source: str) -> list[str]:
+    """What a lab imports, in the order it does, as the fork server wants it: `torch`, `transformers:Trainer`…"""
+    found: dict[str, None] = {}
+    for cell in nbformat.reads(source, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:  # a cell with a magic
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= dict.fromkeys(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found |= dict.fromkeys(f"{node.module}:{alias.name}" for alias in node.names)
+    return list(found)
+
+
+class Engine:
+    """Runs notebooks, several at once, forked from a warm server where that is possible.
+
+    `with Engine(modules, jobs=4) as engine: engine.run(notebook, files)`; `engine.notes` says what it could not do,
+    `engine.protection` what stands around the kernels.  Raises `SandboxError` rather than run without protection,
+    unless `isolated` is false.
+    """
+
+    def __init__(
+        self,
+        modules: list[str],
+        jobs: int = 1,
+        warm: bool = True,
+        config: Config | None = None,
+        isolated: bool = True,
+        secret: tuple[Path, ...] = (),
+        lab: NotebookNode | None = None,
+        fitness: Path | None = None,
+    ):
+        """`lab`: the source of the lab whose checks are to run apart; `fitness`: where to remember which of them can;
+        `secret`: files that no kernel must see."""
+        self._config = config or Config()
+        self._folder = _scratch()
+        self.jobs = jobs
+        self.notes: list[str] = []
+        self._env = _environment(jobs)
+        self._server = None
+        self._running: dict[Runner, Path] = {}
+        self._closed = threading.Event()
+        self._sandbox = None
+        self._examiner = None
+        if isolated:
+            try:
+                self._sandbox = Sandbox.choose(self._folder, jobs, secret)
+            except SandboxError:
+                self.close()
+                raise
+        if self._sandbox:
+            self._sandbox.limits["cpu_seconds"] = NOTEBOOK_SECONDS * cores()
+            threading.Thread(target=self._watch, daemon=True).start()
+        if warm:
+            home = self._folder / "server"
+            home.mkdir()
+            env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(home))
+            try:
+                self._server = ForkServer(modules, env, self._sandbox)
+            except ForkError as error:
+                self._cold(error)
+        if lab is not None and any(is_check(cell) for cell in lab.cells):
+            try:
+                self._examiner = Examiner(lab, self._env, self._folder / "examiner", fitness)
+            except OSError as error:
+                self.notes.append(f"checks run in the students' kernels: {error}")
+
+    @property
+    def protection(self) -> str:
+        """What stands between a student's code and this machine, in one line."""
+        return f"Isolation: {self._sandbox or 'NONE, a notebook can do whatever you can'}."
+
+    def wait(self) -> None:
+        """Wait until the libraries are imported, so that threads need not do it together."""
+        if self._server:
+            try:
+                self._server.wait()
+                self._try_walls()
+            except ForkError as error:
+                self._server.close()
+                self._cold(error)
+
+    @property
+    def warm(self) -> bool:
+        return self._server is not None
+
+    def run(self, notebook: NotebookNode, files: dict[str, Path], skip: frozenset[int] = frozenset()) -> Run:
+        """Execute a notebook (in place) in a new folder that holds `files` (name in the folder: where it comes from).
+
+        `skip`: indexes of cells to leave out.  Called from several threads at once.
+        """
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as name:
+            work, home, line = Path(name, "w"), Path(name, "h"), Path(name, "k")
+            for folder in (work, home, line):
+                folder.mkdir()
+            for relative, source in files.items():
+                (work / relative).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, work / relative)
+            walls = self._sandbox.make_place(Path(name)) if self._sandbox else None
+            manager = Manager(server=self._server, sandbox=self._sandbox, walls=walls, config=self._config)
+            manager.connection_file = str(line / "k.json")
+            if os.name == "posix":
+                manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
+            env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
+            runner = Runner(manager, Path(name), env, self._examiner, skip, config=self._config)
+            self._running[runner] = Path(name)
+            try:
+                runner.preprocess(notebook, {})
+            finally:
+                self._running.pop(runner, None)
+            usage = dict(manager.process.usage) if manager.process else {}
+            usage["proportional_mb"] = runner.proportional_mb
+            return Run(notebook, runner.status, round(time.monotonic() - began, 3), usage, runner.notes)
+
+    def in_kernels(self) -> list[str]:
+        """The checks that had to run in the students' kernels, where their code could reach them."""
+        return self._examiner.unfit() if self._examiner else []
+
+    def _try_walls(self) -> None:
+        """Try the walls around a forked kernel; raises `ForkError` if one does not hold."""
+        if self._sandbox:
+            with self._sandbox.trial() as (spec, questions):
+                request = {"cwd": str(Path(spec["place"], "w")), "env": self._env, "walls": spec, "probe": questions}
+                try:
+                    self._server.fork(request).wait(sandbox.PROBE_SECONDS)
+                except subprocess.TimeoutExpired:
+                    raise ForkError("the process that tries the walls hung") from None
+                if broken := sandbox.answer(spec):
+                    raise ForkError(f"the walls do not hold around a forked kernel ({'; '.join(broken)})")
+
+    def _watch(self) -> None:
+        while not self._closed.wait(WATCH_SECONDS):
+            for runner, place in list(self._running.items()):
+                with contextlib.suppress(OSError, psutil.Error):
+                    runner.watch(place, self._sandbox.limits)
+
+    def _cold(self, error: ForkError) -> None:
+        self._server = None
+        self.notes.append(f"kernels start one by one, without shared imports: {error}")
+
+    def close(self) -> None:
+        """End every kernel; a notebook that is being run then fails in its thread."""
+        self._closed.set()
+        for runner in list(self._running):
+            runner.abort()
+        if self._server:
+            self._server.close()
+        if self._examiner:
+            self._examiner.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+def _environment(jobs: int) -> dict[str, str]:
+    """What a kernel may know of this machine: nothing that is not named here."""
+    kept = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "COURSE_MODELS")
+    env = {name: os.environ[name] for name in kept if name in os.environ}
+    return env | {
+        "PYTHONPATH": str(ROOT),
+        "COURSE_CACHE": str(cache_dir()),  # HOME is another
+        "NBGRADER_EXECUTION": "autograde",
+        "HF_HUB_OFFLINE": "1",  # a look-up of the hub would wait for a time-out in every kernel
+        "TOKENIZERS_PARALLELISM": "false",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "USER": "student",
+        # Kernels share the cores instead of fighting for them, and one that waits does not spin.
+        "OMP_THREAD_LIMIT": str(max(1, cores() // jobs)),
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+
+
+def _scratch() -> Path:
+    """A folder for this run; what killed runs left is removed.  In /tmp: a unix socket's path has 107 characters."""
+    parent = Path(tempfile.gettempdir())
+    for old in parent.glob("llm-grade-*-*"):
+        pid = old.name.split("-")[2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"llm-grade-{os.getpid()}-", dir=parent))

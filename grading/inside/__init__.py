@@ -1,0 +1,1 @@
+"""All of the grading that a student's process can see."""

@@ -1,0 +1,301 @@
+"""`make report`: class/report/<lab>.html, what a class made of a lab, for its teachers.
+
+    python -m grading.reports.class_report [lab …]
+
+Made from the gradebook and the ledger as they are: nothing is executed.  `make grade` ends with it.
+"""
+
+import argparse
+import io
+import re
+import statistics
+import sys
+import unicodedata
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from markupsafe import Markup
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from authoring import lab as labs
+from authoring.answers import read_answers, without_marks
+from authoring.nbgrader import COURSE
+from authoring.release import quiet
+from grading.book.gradebook import Course
+from grading.reports.page import LABELS, SIGNS, points, render, write
+from grading.reports.result import SAME_MESSAGE, Lab, Result
+from grading.reports.similarity import Pair, alike
+from utils.paths import ROOT
+
+LOW = 40  # per cent of the points, below which a student is stuck
+STATES = ("right", "partial", "wrong", "untouched", "unrun", "waiting")
+TO_CHECK = "À vérifier"  # how a note begins that asks for a person's eye
+OWN_CELLS = "cellules ajoutées"
+# Colours that the page's style replaces, so that a figure follows the reader's light or dark theme.
+INK, SOFT, CLEAR = "#010101", "#010102", "#010103"
+COLOURS = {"right": "#010104", "partial": "#010105", "wrong": "#010106", "untouched": "#010107"}
+COLOURS |= {"unrun": "#010108", "waiting": "#010109"}
+STYLE = {INK: "ink", SOFT: "soft", CLEAR: "card", "#010104": "right", "#010105": "partial", "#010106": "wrong"}
+STYLE |= {"#010107": "neutral-bg", "#010108": "line", "#010109": "waiting"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing for the page, with a sentence that tells it in words."""
+
+    svg: Markup
+    caption: str
+    full: bool = False
+
+
+def class_report(lab: Lab, results: list[Result]) -> str:
+    """The page."""
+    graded = [result for result in results if not result.error]
+    totals = sorted(result.points for result in graded)
+    maximum = max((result.maximum for result in graded), default=sum(lab.points.values()))
+    quartiles = statistics.quantiles(totals, n=4, method="inclusive")[::2] if len(totals) > 1 else totals * 2
+    rows = [_exercise(lab, name, graded) for name in lab.titles]
+    return render(
+        "report.html",
+        lab=lab, results=results, graded=graded, maximum=maximum, quartiles=quartiles,
+        median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in STATES if any(
+            row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, titles=lab.titles, low=LOW,
+        figures=_figures(totals, maximum, rows, graded) if graded else [], messages=frequent_messages(graded),
+        stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(lab, graded),
+        aside=[r for r in results if r.error],
+        mended=[r for r in graded if r.notes], pairs=similar(lab, graded),
+        links={r.student: f"../feedback/{quote(r.student)}/{lab.name}/{lab.name}.html" for r in results},
+    )  # fmt: skip
+
+
+def _exercise(lab: Lab, name: str, graded: list[Result]) -> dict:
+    found = [exercise for result in graded for exercise in result.exercises if exercise.name == name]
+    marked = [e.points / e.maximum for e in found if e.state != "waiting" and e.maximum]
+    read = 2 * len(marked) >= len(found)  # with most answers unread, a mean would be of the empty ones
+    success = round(100 * statistics.mean(marked)) if marked and read else None
+    counts = Counter(exercise.state for exercise in found)
+    return {"title": lab.titles[name], "maximum": lab.points[name], "success": success, "counts": counts}
+
+
+# ------------------------------------------------------------------------------------------------ what went wrong
+def frequent_messages(graded: list[Result], most: int = 20) -> list[dict]:
+    """What the checks said most often, grouped by message without its values; each student counts once."""
+    groups: dict[tuple, dict[str, None]] = defaultdict(dict)
+    for result in graded:
+        for exercise in result.exercises:
+            if exercise.state in ("untouched", "unrun"):
+                continue
+            told = [(test.title, test.message) for test in exercise.tests if test.state == "wrong" and test.message]
+            told += [("", exercise.message)] if exercise.message else []
+            for test, message in told:
+                if message != SAME_MESSAGE:
+                    groups[exercise.title, test, normalised(message)][result.student] = None
+    rows = [
+        {"exercise": exercise, "test": test, "text": text, "students": list(students)}
+        for (exercise, test, text), students in groups.items()
+    ]
+    return sorted(rows, key=lambda row: -len(row["students"]))[:most]
+
+
+def normalised(message: str) -> str:
+    """A message without what differs from one hand-in to the next: values, lines of the student's code."""
+    kept = []
+    for line in message.splitlines():
+        if not line.startswith(("à la ligne ", "pendant la vérification", "(ligne d'un test")):
+            line = re.sub(r"(obtenu : ).*?(?= ; |$)", r"\1…", line)
+            line = re.sub(r"'[^']*'|\"[^\"]*\"|\[[^\[\]]*\]", "…", line)
+            kept.append(re.sub(r"[-−+]?\d+(?:[.,]\d+)?(?:e[-+]?\d+)?", "…", line))
+    return "\n".join(kept)[:600]
+
+
+def _stuck(lab: Lab, graded: list[Result]) -> list[dict]:
+    """Those with few points or much untouched, the furthest behind first."""
+    number = {name: str(i) for i, name in enumerate(lab.titles, start=1)}
+    rows = []
+    for result in graded:
+        untouched = [number[e.name] for e in result.exercises if e.state in ("untouched", "unrun")]
+        wrong = [number[e.name] for e in result.exercises if e.state == "wrong"]
+        marked = [e for e in result.exercises if e.state != "waiting"]  # what no person has read says nothing
+        maximum = sum(e.maximum for e in marked)
+        low = sum(e.points for e in marked) < LOW / 100 * maximum - 1e-9
+        if low or 2 * len(untouched) >= len(result.exercises):
+            rows.append({"student": result.student, "points": result.points, "maximum": result.maximum,
+                         "untouched": untouched, "wrong": wrong})  # fmt: skip
+    return sorted(rows, key=lambda row: row["points"])
+
+
+def _to_check(graded: list[Result]) -> list[dict]:
+    """What a person must look at, besides the written answers: one row a hand-in."""
+    rows = []
+    for result in graded:
+        reasons = [note for note in result.notes if note.startswith(TO_CHECK)]
+        again = [e.title for e in result.waiting if e.by_hand]
+        if again:
+            reasons.append(f"Note donnée par une personne, copie changée depuis : {', '.join(again)}.")
+        if result.status != "ok":
+            reasons.append("L'exécution ne s'est pas terminée normalement.")
+        if reasons:
+            rows.append({"student": result.student, "reasons": reasons})
+    return rows
+
+
+def _to_mark(lab: Lab, graded: list[Result]) -> list[tuple[str, int]]:
+    """Answers that no person has marked yet: (exercise, how many)."""
+    names = [e.name for result in graded for e in result.waiting if not e.by_hand]
+    return [(title, names.count(name)) for name, title in lab.titles.items() if name in names]
+
+
+def similar(lab: Lab, graded: list[Result]) -> list[Pair]:
+    """Hand-ins that look alike, in what the lab does not explain."""
+    works = {
+        result.student: {e.name: e.answer for e in result.exercises if e.changed}
+        | {OWN_CELLS: "\n".join(result.own_cells)}
+        for result in graded
+    }
+    standard: dict[str, list[str]] = {OWN_CELLS: lab.given}
+    for name in lab.titles:
+        standard[name] = [lab.stubs.get(name, ""), without_marks(lab.references.get(name, ""))]
+        kept = labs.SOLUTIONS / lab.name / "answers" / f"{name}.py"
+        if kept.exists():
+            standard[name] += [answer.source for answer in read_answers(kept) if answer.kind == "right"]
+    return alike(works, standard, prose={name for name, check in lab.checks.items() if not check})
+
+
+# --------------------------------------------------------------------------------------------------------- figures
+def _figures(totals: list[float], maximum: float, rows: list[dict], graded: list[Result]) -> list[Figure]:
+    return [_marks(totals, maximum), _times([result.seconds for result in graded]), _success(rows)]
+
+
+def _axes(width: float, height: float):
+    canvas = Canvas(figsize=(width, height), layout="constrained")
+    canvas.patch.set_alpha(0)
+    axes = canvas.subplots()
+    axes.patch.set_alpha(0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=SOFT, labelcolor=INK)
+    for spine in axes.spines.values():
+        spine.set_color(SOFT)
+    return canvas, axes
+
+
+def _svg(canvas: Canvas, name: str, told: str) -> Markup:
+    """The drawing as inline SVG: a text alternative, names of its own, colours of the page."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        canvas.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r' (id|xlink:href)="(#?)', rf' \1="\2{name}-', text).replace("url(#", f"url(#{name}-")
+    for colour, variable in STYLE.items():
+        text = text.replace(colour, f"var(--{variable})")
+    label = Markup.escape(told)
+    text = re.sub(r'^<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", re.sub(r"\s*\n\s*", " ", text))
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
+
+
+def _marks(totals: list[float], maximum: float) -> Figure:
+    canvas, axes = _axes(5.2, 3.1)
+    step = 1 if maximum <= 25 else maximum / 20
+    edges = [i * step for i in range(int(maximum / step + 1e-9) + 1)]
+    counts, *_ = axes.hist([min(t, maximum - 1e-9) for t in totals], bins=edges, color=COLOURS["waiting"], rwidth=0.9)
+    median = statistics.median(totals)
+    axes.axvline(median, color=INK, linestyle="--", linewidth=1.2)
+    low = median < 0.7 * maximum
+    axes.annotate(f"médiane {points(median)}", (median, max(counts)), xytext=(4 if low else -4, 2),
+                  textcoords="offset points", color=INK, fontsize=9, ha="left" if low else "right")  # fmt: skip
+    axes.xaxis.set_major_formatter(lambda value, _: points(value))
+    axes.set_xlim(0, maximum)
+    axes.set_ylim(0, max(counts) * 1.15)
+    axes.set_xlabel(f"note sur {points(maximum)}", color=INK)
+    axes.set_ylabel("copies", color=INK)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    told = f"Notes : de {points(totals[0])} à {points(totals[-1])} sur {points(maximum)}, médiane {points(median)}."
+    return Figure(_svg(canvas, "marks", told), told)
+
+
+def _times(seconds: list[float]) -> Figure:
+    canvas, axes = _axes(5.2, 3.1)
+    axes.hist(seconds, bins=min(20, max(5, len(seconds) // 3)), color=COLOURS["partial"], rwidth=0.9)
+    axes.set_xlabel("secondes d'exécution d'une copie", color=INK)
+    axes.set_ylabel("copies", color=INK)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_formatter(lambda value, _: points(value))
+    median = statistics.median(seconds)
+    told = f"Temps d'exécution : médiane {points(median)} s, la plus longue {points(max(seconds))} s."
+    return Figure(_svg(canvas, "times", told), told)
+
+
+def _success(rows: list[dict]) -> Figure:
+    canvas, axes = _axes(10.6, 0.42 * len(rows) + 1.1)
+    places = range(len(rows), 0, -1)
+    left = [0.0] * len(rows)
+    for state in STATES:
+        counts = [row["counts"][state] for row in rows]
+        if not any(counts):
+            continue
+        sums = [sum(row["counts"].values()) for row in rows]
+        shares = [100 * n / s if s else 0 for n, s in zip(counts, sums, strict=True)]
+        axes.barh(places, shares, left=left, color=COLOURS[state], label=LABELS[state], height=0.74)
+        for place, share, start, n in zip(places, shares, left, counts, strict=True):
+            if share >= 4:
+                ink = INK if state in ("untouched", "unrun") else CLEAR
+                axes.text(start + share / 2, place, str(n), ha="center", va="center", color=ink, fontsize=9)
+        left = [a + b for a, b in zip(left, shares, strict=True)]
+    titles = [row["title"] if len(row["title"]) < 52 else row["title"][:51] + "…" for row in rows]
+    axes.set_yticks(list(places), [title.replace("$", r"\$") for title in titles])
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% des copies corrigées (les nombres : copies)", color=INK)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncol=6, frameon=False, labelcolor=INK, fontsize=9)
+    told = "Par exercice, part des copies selon le résultat ; le tableau ci-dessous donne les nombres."
+    known = [row for row in rows if row["success"] is not None]
+    if known:
+        hardest = min(known, key=lambda row: row["success"])
+        told += f" Réussite moyenne la plus basse : {hardest['title']} ({hardest['success']} %)."
+    return Figure(_svg(canvas, "success", told), told, full=True)
+
+
+# --------------------------------------------------------------------------------------------------------- command
+def write_report(root: Path, lab: str) -> Path | None:
+    """Write report/<lab>.html of a course folder; None if nobody handed in the lab."""
+    course = Course(root, lab)
+    students = sorted(course.students(), key=_alphabetical)
+    if not students:
+        return None
+    with course.gradebook() as gradebook:
+        results = [course.result(student, gradebook) for student in students]
+    path = root / "report" / f"{lab}.html"
+    write(path, class_report(course.about, results))
+    return path
+
+
+def _alphabetical(name: str) -> str:
+    """Accents and case do not count: Élodie comes after Denis."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m grading.reports.class_report", description=__doc__.splitlines()[0])
+    parser.add_argument("labs", nargs="*", help="all by default")
+    options = parser.parse_args(arguments)
+    unknown = set(options.labs) - set(labs.labs())
+    if unknown:
+        parser.error(f"unknown lab: {', '.join(sorted(unknown))} (labs: {', '.join(labs.labs())})")
+    found = []
+    for lab in options.labs or labs.labs():
+        with quiet():
+            found.append(write_report(COURSE, lab))
+        if found[-1]:
+            print(f"{lab} → {found[-1].relative_to(ROOT)}")
+    if not any(found):
+        print(f"Nothing to report: no hand-in in {COURSE.relative_to(ROOT)}/submitted/")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

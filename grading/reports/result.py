@@ -1,0 +1,295 @@
+"""What grading found in a hand-in, exercise by exercise: for the feedback page and the class report.
+
+Marks come from nbgrader's gradebook, never from what a notebook printed; what the checks printed explains them.
+The text of hidden tests is taken out of everything that is kept here.
+"""
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+
+from authoring.answers import untouched
+from authoring.lab import HIDDEN_MARKS, SOLUTION_MARKS
+from authoring.nbgrader import TEXT_STUB
+from grading.book.ledger import Entry, Ledger
+
+RESERVED_LINE = "(ligne d'un test réservé à la correction)"
+SAME_MESSAGE = "(même message que ci-dessus)"
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+TEST_LINE = re.compile(r"^  (✅|❌|⏳) (?:([\d,]+)/([\d,]+)  )?(.*)$")  # a test worth no point shows none
+MARKS = {"✅": "right", "❌": "wrong", "⏳": "untouched"}
+_REGION = re.compile(rf"{SOLUTION_MARKS[0]}.*?{SOLUTION_MARKS[1]}", re.DOTALL)
+TOO_SHORT = 8  # characters: a line of a hidden test below this tells nothing, and stands in many texts
+
+
+# ---------------------------------------------------------------------------------------------------------- the lab
+class Lab:
+    """What the reports need of a lab's source: titles, the text of the hidden tests, the stubs."""
+
+    def __init__(self, name: str, source: NotebookNode):
+        self.name, self._cells = name, source.cells
+        self.titles: dict[str, str] = {}  # of the exercises that give points, in order
+        self.points: dict[str, float] = {}
+        self.stubs: dict[str, str] = {}
+        self.checks: dict[str, str] = {}
+        self.references: dict[str, str] = {}
+        self.given: list[str] = []  # code that every student gets
+        self.title, heading = name, ""
+        for cell in self._cells:
+            if cell.cell_type == "markdown":
+                found = re.findall(r"^(#+) (.+)$", cell.source, re.MULTILINE)
+                self.title = next((plain(text) for marks, text in found if marks == "#"), self.title)
+                heading = next((plain(t) for _, t in reversed(found) if t.startswith("Exercice")), heading)
+            marks = cell.metadata.get("nbgrader", {})
+            exercise, _, role = marks.get("grade_id", "").rpartition("-")
+            if cell.cell_type == "code":
+                self.given.append(_REGION.sub("", without_hidden(cell.source)[0]))
+            if role in ("solution", "answer"):
+                self.references[exercise] = cell.source
+                text = marks["cell_type"] == "markdown"
+                self.stubs[exercise] = _REGION.sub(TEXT_STUB, cell.source) if text else untouched(cell.source)
+            if marks.get("grade"):
+                self.titles[exercise] = heading or _report_title(cell.source) or exercise
+                self.points[exercise], heading = float(marks["points"]), ""
+                self.checks[exercise] = cell.source if role == "check" else ""
+
+    @cached_property
+    def hidden(self) -> set[str]:
+        """The lines of the hidden tests that stand nowhere else in what students get."""
+        public, hidden = [], set()
+        for cell in self._cells:
+            shown, kept = without_hidden(cell.source)
+            public.append(_REGION.sub("", shown))
+            hidden |= {line.strip() for line in kept if len(line.strip()) >= TOO_SHORT}
+        told = "\n".join(public)
+        return {line for line in hidden if line not in told and not line.startswith("###")}
+
+    def scrub(self, text: str) -> str:
+        """`text` without colours, and without a line that shows one of a hidden test."""
+        lines = ANSI.sub("", text).splitlines()
+        return "\n".join(RESERVED_LINE if any(h in line for h in self.hidden) else line for line in lines)
+
+    def is_reserved(self, exercise: str, title: str) -> bool:
+        """Does this test stand among the hidden ones?  (Known by its title, which may hold values.)"""
+        hidden = "\n".join(without_hidden(self.checks[exercise])[1])
+        return any(pattern.fullmatch(title) for pattern in _test_titles(hidden))
+
+
+def without_hidden(source: str) -> tuple[str, list[str]]:
+    """A cell's source without its hidden tests, and the lines of these."""
+    shown, hidden, inside = [], [], False
+    for line in source.splitlines():
+        inside = inside or line.strip() == HIDDEN_MARKS[0]
+        (hidden if inside else shown).append(line)
+        inside = inside and line.strip() != HIDDEN_MARKS[1]
+    return "\n".join(shown), hidden
+
+
+def plain(heading: str) -> str:
+    """A Markdown heading as text."""
+    return re.sub(r"[*`]", "", heading).strip()
+
+
+def _calls(source: str, name: str) -> Iterable[ast.expr]:
+    """The first argument of each call of `name` in a piece of source; none if it cannot be parsed."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a cell with a magic
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called == name:
+                yield node.args[0]
+
+
+def _report_title(source: str) -> str:
+    titles = [node.value for node in _calls(source, "Report") if isinstance(node, ast.Constant)]
+    return str(titles[0]) if titles else ""
+
+
+def _test_titles(source: str) -> list[re.Pattern]:
+    patterns = []
+    for node in _calls(source, "test"):
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        texts = [re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".*" for part in parts]
+        patterns.append(re.compile("".join(texts)))
+    return patterns
+
+
+# ------------------------------------------------------------------------------------------------------ the hand-in
+@dataclass
+class Test:
+    """One property that a check looked at."""
+
+    __test__ = False  # not one for pytest
+    title: str
+    state: str  # right, wrong, or untouched: one function of several is not written yet
+    points: float
+    maximum: float
+    message: str = ""
+    reserved: bool = False  # stands among the hidden tests
+
+    @property
+    def passed(self) -> bool:
+        return self.state == "right"
+
+
+@dataclass
+class Exercise:
+    """What became of one exercise.  `state`: right, partial, wrong, untouched, unrun, waiting."""
+
+    name: str
+    title: str
+    state: str
+    points: float
+    maximum: float
+    tests: list[Test] = field(default_factory=list)
+    message: str = ""  # what stopped the student's cell, or what a check that is no `Report` said
+    answer: str = ""
+    is_code: bool = True
+    changed: bool = False  # the student wrote something
+    by_hand: bool = False  # a person gave this mark
+    waiting: bool = False  # a person is to look at it
+    comment: str = ""
+
+
+@dataclass
+class Result:
+    """What became of one hand-in; `error`: why it was set aside."""
+
+    student: str
+    exercises: list[Exercise] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    error: str = ""
+    status: str = "ok"
+    seconds: float = 0.0
+    usage: dict = field(default_factory=dict)
+    own_cells: list[str] = field(default_factory=list)  # code that the student added to the lab
+
+    @property
+    def points(self) -> float:
+        return sum(exercise.points for exercise in self.exercises)
+
+    @property
+    def maximum(self) -> float:
+        return sum(exercise.maximum for exercise in self.exercises)
+
+    @property
+    def waiting(self) -> list[Exercise]:
+        return [exercise for exercise in self.exercises if exercise.waiting]
+
+
+def read_result(lab: Lab, student: str, ledger: Ledger, gradebook: Gradebook, notebook: Path) -> Result:
+    """What became of a hand-in.  `notebook`: as nbgrader's autograding left it."""
+    entry = ledger.get(student) or Entry("", "failed", error="La copie n'a pas encore pu être corrigée.")
+    result = Result(student, [], entry.notes, entry.error, entry.status, entry.seconds, entry.usage)
+    if result.error:
+        return result
+    try:
+        grades, comments = _marks(gradebook, lab.name, student)
+        executed = nbformat.read(notebook, as_version=4)
+    except (MissingEntry, OSError, ValueError):
+        result.error = "La copie n'a pas encore pu être corrigée."
+        return result
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id", ""): cell for cell in executed.cells}
+    result.own_cells = [c.source for c in executed.cells if c.cell_type == "code" and "nbgrader" not in c.metadata]
+    result.exercises = [_exercise(lab, name, cells, grades, comments) for name in lab.titles]
+    return result
+
+
+def _marks(gradebook: Gradebook, lab: str, student: str) -> tuple[dict, dict]:
+    notebooks = gradebook.find_submission(lab, student).notebooks
+    grades = {grade.name: grade for notebook in notebooks for grade in notebook.grades}
+    # "No response." is nbgrader's own comment: the page says it in French.
+    told = {comment.name: comment.manual_comment for notebook in notebooks for comment in notebook.comments}
+    return grades, {name: text for name, text in told.items() if text}
+
+
+def _exercise(lab: Lab, name: str, cells: dict, grades: dict, comments: dict) -> Exercise:
+    code = bool(lab.checks[name])
+    work, check = cells.get(f"{name}-solution" if code else f"{name}-answer"), cells.get(f"{name}-check")
+    grade = grades.get(f"{name}-check" if code else f"{name}-answer")
+    exercise = Exercise(name, lab.titles[name], "wrong", 0.0, lab.points[name], is_code=code)
+    exercise.comment = "\n\n".join(comments[key] for key in (f"{name}-solution", f"{name}-check", f"{name}-answer")
+                                   if key in comments)  # fmt: skip
+    if work is not None:
+        exercise.answer = work.source
+        exercise.changed = work.source.strip() != lab.stubs.get(name, "").strip()
+    if grade is None:  # a cell that the lab has and this grading did not know
+        exercise.state, exercise.waiting = "waiting", True
+        return exercise
+    exercise.points, exercise.maximum = float(grade.score), float(grade.max_score)
+    exercise.by_hand, exercise.waiting = grade.manual_score is not None, bool(grade.needs_manual_grade)
+    attempted, stopped = True, ""
+    if code and check is not None:
+        attempted, exercise.tests, said = _checked(lab, name, check)
+        stopped = _error(check)
+        own = _error(work) if work is not None else ""
+        exercise.message = lab.scrub(f"Votre cellule s'arrête sur {own}" if own and not _OURS.match(own) else
+                                     own or stopped or said)  # fmt: skip
+    # A kernel that was tampered with gives no mark: a person decides.
+    exercise.waiting |= stopped.startswith("à vérifier") and not exercise.by_hand
+    exercise.state = _state(exercise, attempted, stopped)
+    return exercise
+
+
+def _state(exercise: Exercise, attempted: bool, stopped: str) -> str:
+    if not exercise.by_hand:
+        if exercise.waiting:
+            return "waiting"
+        if not attempted or not (exercise.is_code or exercise.changed):
+            return "untouched"
+        if stopped.startswith("cellule non exécutée"):
+            return "unrun"
+    if exercise.points >= exercise.maximum - 1e-9:
+        return "right"
+    return "partial" if exercise.points > 1e-9 else "wrong"
+
+
+def _checked(lab: Lab, name: str, cell: NotebookNode) -> tuple[bool, list[Test], str]:
+    """What a check printed: (attempted, its tests, its text if it is no `Report`)."""
+    outputs = cell.get("outputs", [])
+    printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
+    lines, title = ANSI.sub("", printed).splitlines(), _report_title(lab.checks[name])
+    # The report comes last: whatever the student's function printed stands above it.
+    starts = [i for i, line in enumerate(lines) if title and (line == title or line.startswith(f"⏳ {title} :"))]
+    if not starts:
+        return True, [], lab.scrub(printed).strip()
+    if lines[starts[-1]] != title:
+        return False, [], ""
+    tests: list[Test] = []
+    for line in lines[starts[-1] + 1 :]:
+        if found := TEST_LINE.match(line):
+            mark, points, maximum, told = found.groups()
+            tests.append(Test(told, MARKS[mark], _number(points or "0"), _number(maximum or "0")))
+            tests[-1].reserved = lab.is_reserved(name, told)
+        elif tests and line.startswith(" " * 9):
+            tests[-1].message += ("\n" if tests[-1].message else "") + lab.scrub(line[9:])
+    return True, tests, ""
+
+
+_OURS = re.compile(r"cellule |le noyau |à vérifier")
+
+
+def _error(cell: NotebookNode) -> str:
+    """How a cell ended, if it did by an error: without traceback, in which the hidden tests would stand."""
+    for output in reversed(cell.get("outputs", [])):
+        if output.output_type == "error":
+            told = ANSI.sub("", output.get("evalue", ""))
+            if output.ename in ("NotRun", "DeadKernel", "TimeoutError", "NoyauAltere") and _OURS.match(told):
+                return told
+            told = re.sub(r"\((?:[^()]*), line (\d+)\)$", r"(ligne \1)", told)
+            return f"{output.ename} : {told}" if told else str(output.ename)
+    return ""
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))

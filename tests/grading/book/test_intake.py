@@ -1,0 +1,282 @@
+"""Broken hand-ins: each is mended and noted, or set aside with one sentence in French; the others go on."""
+
+import copy
+import io
+import json
+import os
+import re
+import stat
+import zipfile
+
+import nbformat
+import pytest
+
+from grading import grade
+from grading.book import intake
+from tests.toy_lab import LAB
+
+DOUBLE = "def double(x):\n    return x + x"
+NOISY = 'def noisy():\n    return "rien que du bruit inoffensif"'
+WORDS = "Parce que."
+
+
+@pytest.fixture
+def filled(student_notebook):
+    """A right hand-in: 3 points by the machine."""
+    notebook = copy.deepcopy(student_notebook)
+    by_id = cells(notebook)
+    by_id["ex1_double-solution"].source = DOUBLE
+    by_id["ex2_noisy-solution"].source = NOISY
+    by_id["ex3_words-answer"].source = WORDS
+    return notebook
+
+
+def cells(notebook):
+    return {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+
+
+def index(notebook, grade_id):
+    return notebook.cells.index(cells(notebook)[grade_id])
+
+
+def hand_in(folder, files):
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+@pytest.fixture
+def take(tmp_path, student_notebook):
+    """Take in a hand-in given as {name: content}; the mended notebook and the notes."""
+
+    def run(files):
+        folder = hand_in(tmp_path / "in", files)
+        taken = intake.take_in(folder, tmp_path / "out", student_notebook, LAB)
+        return nbformat.read(taken.notebook, as_version=4), taken.notes
+
+    return run
+
+
+def right(notebook):
+    """The work is in the cells where nbgrader looks for it, every cell of the lab is there once."""
+    found = cells(notebook)
+    assert [cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata] == [
+        "ex1_double-solution", "ex1_double-check", "ex2_noisy-solution", "ex2_noisy-check", "ex3_words-answer"
+    ]  # fmt: skip
+    assert found["ex1_double-solution"].source == DOUBLE and found["ex2_noisy-solution"].source == NOISY
+    assert found["ex3_words-answer"].source == WORDS
+    assert any("import Report" in cell.source for cell in notebook.cells)
+
+
+def stripped(notebook):
+    for cell in notebook.cells:
+        cell.metadata.clear()
+        cell.pop("id", None)
+    notebook.nbformat_minor = 4
+
+
+def duplicated(notebook):
+    at = index(notebook, "ex1_double-solution")
+    twin = copy.deepcopy(notebook.cells[at])
+    twin.source = "def double(x):\n    return 0"
+    notebook.cells.insert(at, twin)
+
+
+def stale_stub(notebook):
+    stub = copy.deepcopy(cells(notebook)["ex1_double-solution"])
+    stub.source = 'def double(x):\n    # VOTRE CODE ICI\n    raise NotImplementedError("pas encore traité")'
+    notebook.cells.append(stub)
+
+
+def split(notebook):
+    at = index(notebook, "ex1_double-solution")
+    head = copy.deepcopy(notebook.cells[at])
+    head.source = "helper = 2"
+    notebook.cells.insert(at, head)
+
+
+def reordered(notebook):
+    notebook.cells.reverse()
+
+
+def missing(notebook):
+    del notebook.cells[index(notebook, "ex1_double-check")]
+    del notebook.cells[1]  # the imports, which nbgrader knows nothing of
+
+
+def edited(notebook):
+    cells(notebook)["ex1_double-check"].source = "2.0"
+
+
+def points(notebook):
+    cells(notebook)["ex1_double-check"].metadata.nbgrader.points = 200
+
+
+def as_text(notebook):
+    cell = cells(notebook)["ex1_double-check"]
+    cell.cell_type = "markdown"
+    cell.pop("outputs", None)
+    cell.pop("execution_count", None)
+
+
+@pytest.mark.parametrize(
+    ("damage", "note"),
+    [
+        (stripped, "repères"),
+        (duplicated, "double"),
+        (stale_stub, "double"),
+        (split, "double"),
+        (reordered, "changé de place"),
+        (missing, "manquaient.*ex1_double"),
+        (edited, "modifiées : ex1_double"),
+        (points, "^$"),
+        (as_text, "ex1_double"),
+    ],
+)
+def test_cells_are_mended(take, filled, damage, note):
+    damage(filled)
+    notebook, notes = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+    if damage is not edited:  # nbgrader itself puts the text of a locked cell back
+        right(notebook)
+        assert "expect_equal(double(3)" in cells(notebook)["ex1_double-check"].source
+    assert re.search(note, " ".join(notes)), notes
+
+
+def test_a_sound_hand_in_is_left_as_it_is(take, filled):
+    filled.cells.insert(3, nbformat.v4.new_code_cell("mine = 1"))
+    notebook, notes = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+    assert [cell.source for cell in notebook.cells] == [cell.source for cell in filled.cells] and notes == []
+
+
+def test_own_cells_stay_where_they_were(take, filled):
+    stripped(filled)
+    filled.cells.insert(3, nbformat.v4.new_code_cell("mine = 1"))
+    filled.cells.insert(0, nbformat.v4.new_code_cell("first = 1"))
+    notebook, _ = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+    right(notebook)
+    sources = [cell.source for cell in notebook.cells]
+    assert sources[0] == "first = 1" and sources.index(DOUBLE) < sources.index("mine = 1") < sources.index(NOISY)
+
+
+def zipped(files, link=""):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        if link:
+            about = zipfile.ZipInfo("lien.csv")
+            about.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(about, link)
+    return buffer.getvalue()
+
+
+def test_files_are_found_and_read(take, filled, tmp_path):
+    text = nbformat.writes(filled)
+    v3 = nbformat.writes(nbformat.convert(filled, 3), version=3)
+    windows = json.dumps(json.loads(text)).replace("\\n", "\\r\\n")
+    cases = [
+        ({"TP0 de Zoé (final).ipynb": text}, "TP0 de Zoé"),
+        ({"vieux.ipynb": nbformat.writes(nbformat.v4.new_notebook()), "Mon TP.ipynb": text}, "Mon TP"),
+        ({f"{LAB}.ipynb": text, "brouillon.ipynb": "{}"}, "brouillon"),
+        ({f"dossier/{LAB}.ipynb": text}, "dossier"),
+        ({f"{LAB}.ipynb": text.encode("utf-8-sig")}, ""),
+        ({f"{LAB}.ipynb": text.encode("utf-16")}, ""),
+        ({f"{LAB}.ipynb": json.dumps(json.loads(text), ensure_ascii=False).encode("cp1252", "replace")}, ""),
+        ({f"{LAB}.ipynb": windows}, ""),
+        ({f"{LAB}.ipynb": v3}, ""),
+        ({"rendu.zip": zipped({f"{LAB}.ipynb": text})}, "archive"),
+    ]
+    for number, (files, note) in enumerate(cases):
+        folder = hand_in(tmp_path / str(number), files)
+        release = nbformat.reads(text, as_version=4)
+        cells(release)["ex1_double-solution"].source = "def double(x):\n    pass"
+        taken = intake.take_in(folder, tmp_path / "out", release, LAB)
+        right(nbformat.read(taken.notebook, as_version=4))
+        assert note in " ".join(taken.notes)
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, "vide"),
+        ({f"{LAB}.ipynb": b""}, "est vide"),
+        ({f"{LAB}.ipynb": '{"cells": ['}, "incomplet ou abîmé"),
+        ({f"{LAB}.ipynb": "bonjour"}, "n'est pas un notebook"),
+        ({f"{LAB}.ipynb": "[1, 2]"}, "n'est pas un notebook"),
+        ({f"{LAB}.ipynb": "[" * 100_000}, "incomplet ou abîmé"),
+        ({f"{LAB}.ipynb": '{"cells": [3], "nbformat": 4, "metadata": {}}'}, "notebook valable"),
+        ({f"{LAB}.ipynb": b"%PDF-1.7 ..."}, "PDF"),
+        ({f"{LAB}.ipynb": b"\x81\x8d\x8f\x90"}, "lisible"),
+        ({f"{LAB}.py": "print(1)"}, r"seulement : \.py"),
+        ({"rapport.pdf": b"%PDF-1.7"}, r"seulement : \.pdf"),
+        ({f"{LAB}.ipynb": nbformat.writes(nbformat.v4.new_notebook())}, "n'est pas celui du TP"),
+        ({"a.ipynb": nbformat.writes(nbformat.v4.new_notebook()), "b.ipynb": "{}"}, "n'est pas celui|Aucun|possible"),
+        ({"rendu.zip": b"PK not a zip"}, "ne peut pas être lue"),
+        ({"rendu.zip": zipped({"bombe.csv": b"0" * 210_000_000})}, "trop grosse"),
+    ],
+)
+def test_what_cannot_be_mended_is_set_aside(take, tmp_path, files, sentence):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(intake.Unusable, match=sentence) as raised:
+        take(files)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_two_equal_notebooks_are_not_chosen_between(take, filled):
+    text = nbformat.writes(filled)
+    with pytest.raises(intake.Unusable, match="Plusieurs notebooks possibles"):
+        take({"un.ipynb": text, "deux.ipynb": text})
+
+
+def test_a_huge_notebook_is_not_read(tmp_path, student_notebook):
+    (tmp_path / "in").mkdir()
+    with (tmp_path / "in" / f"{LAB}.ipynb").open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(intake.Unusable, match="pèse 200 Mo"):
+        intake.take_in(tmp_path / "in", tmp_path / "out", student_notebook, LAB)
+
+
+def test_links_and_paths_that_lead_out_are_ignored(tmp_path, filled):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("secret")
+    archive = zipped({"../escaped.csv": "x", "/absolute.csv": "x", "C:/drive.csv": "x", "fine.csv": "x"}, str(secret))
+    folder = hand_in(tmp_path / "in", {f"{LAB}.ipynb": nbformat.writes(filled), "data.zip": archive})
+    os.symlink(secret, folder / "lien.csv")
+    os.symlink(tmp_path, folder / "dossier")
+    taken = intake.take_in(folder, tmp_path / "out" / "deep", filled, LAB)
+    assert set(taken.files) == {"fine.csv"} and "lien.csv" in " ".join(taken.notes)
+    assert sorted(path.name for path in tmp_path.rglob("*.csv") if not path.is_symlink()) == ["fine.csv", "secret.csv"]
+    os.symlink(folder, tmp_path / "whole")
+    with pytest.raises(intake.Unusable, match="lien"):
+        intake.take_in(tmp_path / "whole", tmp_path / "out", filled, LAB)
+
+
+def test_an_archive_that_lies_about_its_size(tmp_path, student_notebook):
+    data = bytearray(zipped({f"{LAB}.ipynb": b"0" * 1_000_000}))
+    real = (1_000_000).to_bytes(4, "little")
+    for _ in range(2):
+        at = data.index(real)
+        data[at : at + 4] = (100).to_bytes(4, "little")
+    with pytest.raises(intake.Unusable):
+        intake.take_in(hand_in(tmp_path / "in", {"rendu.zip": bytes(data)}), tmp_path / "out", student_notebook, LAB)
+
+
+def test_a_class_with_broken_hand_ins_goes_on(classroom, filled):
+    """Through the whole grading: names with accents and spaces, mended and hopeless hand-ins beside sound ones."""
+    submitted = classroom / "submitted"
+    stripped(filled)
+    hand_in(submitted / "Éloïse d'Été" / LAB, {"mon TP.ipynb": nbformat.writes(filled)})
+    duplicated_ = nbformat.read(submitted / "anne" / LAB / f"{LAB}.ipynb", as_version=4)
+    duplicated(duplicated_)
+    hand_in(submitted / "fanny" / LAB, {f"{LAB}.ipynb": nbformat.writes(duplicated_)})
+    hand_in(submitted / "gaël" / LAB, {f"{LAB}.ipynb": '{"cells": ['})
+    before = {path: path.read_bytes() for path in submitted.rglob("*") if path.is_file()}
+    marks = {mark.student: mark for mark in grade.grade(classroom, LAB)}
+    assert {name: mark.total for name, mark in marks.items() if not mark.error} == {
+        "anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0, "fanny": 3.0, "Éloïse d'Été": 3.0
+    }  # fmt: skip
+    assert "incomplet" in marks["gaël"].error
+    assert "repères" in " ".join(marks["Éloïse d'Été"].notes) and "double" in " ".join(marks["fanny"].notes)
+    assert {path: path.read_bytes() for path in submitted.rglob("*") if path.is_file()} == before

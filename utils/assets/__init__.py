@@ -1,0 +1,1 @@
+"""Archives of pinned packages, and what is made once from them and kept."""

@@ -1,0 +1,1 @@
+"""Notebooks as people have them, and as they were given out."""

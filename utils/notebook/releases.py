@@ -1,0 +1,118 @@
+"""The notebooks of the labs as they were given out: the current release, and the earlier ones where git knows them.
+
+A student works in `notebooks/fr/<lab>/<lab>.ipynb` itself as often as in a copy, so the file there may hold the
+student's work: in a git checkout, what was released is what is committed.
+"""
+
+import functools
+import subprocess
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from utils.notebook.cells import RECOGNISED, Unusable, grade_id, parsed, recognised, same
+from utils.paths import ROOT
+
+NOTEBOOKS = ROOT / "notebooks" / "fr"
+
+
+def labs() -> list[str]:
+    """The names of the labs, in teaching order."""
+    return sorted(path.parent.name for path in NOTEBOOKS.glob("*/*.ipynb") if path.stem == path.parent.name)
+
+
+def path_of(lab: str) -> Path:
+    return NOTEBOOKS / lab / f"{lab}.ipynb"
+
+
+def released(lab: str) -> NotebookNode:
+    """The current release of a lab.  Raises `Unusable` if there is no such lab."""
+    text = at("HEAD", lab)
+    if text is None:
+        if not path_of(lab).exists():
+            raise Unusable(f"Le TP « {lab} » n'existe pas ici (TP connus : {', '.join(labs())}).")
+        text = path_of(lab).read_text(encoding="utf-8")
+    return parsed(text, f"{lab}.ipynb")
+
+
+def is_certain(lab: str, file: Path) -> bool:
+    """False where `file` is the only copy of the release: without git, work done in place cannot be told from it."""
+    return at("HEAD", lab) is not None or not path_of(lab).exists() or not path_of(lab).samefile(file)
+
+
+def earlier(lab: str) -> list[NotebookNode]:
+    """Every release of a lab that git knows, newest first, the current one included; empty without git."""
+    log = git("log", "--format=%H", "--max-count=200", "--", _name(lab))
+    texts = {at(commit, lab): None for commit in (log or "").split()}
+    return [parsed(text, f"{lab}.ipynb") for text in texts if text]
+
+
+def origin(notebook: NotebookNode, releases: list[NotebookNode]) -> NotebookNode | None:
+    """The release that a student's copy was made from: the one it has most in common with (the newest, if several)."""
+
+    def traces(cells: list[NotebookNode]) -> set[str]:
+        """Their texts, and the checksums that nbgrader left of what they were."""
+        checksums = {str(cell.metadata.nbgrader.get("checksum")) for cell in cells if grade_id(cell)}
+        return {cell.source.strip() for cell in cells} | checksums
+
+    def in_common(release: NotebookNode) -> float:
+        ours = traces(release.cells)
+        return len(traces(notebook.cells) & ours) - 0.5 * len(ours)  # one with cells that the copy lacks is less likely
+
+    return max(releases, key=in_common, default=None)
+
+
+def identified(notebook: NotebookNode, name: str, lab: str | None = None) -> str:
+    """The lab that a notebook is a copy of, by its cells.  Raises `Unusable`: none, or another than `lab`."""
+    if not any(cell.source.strip() for cell in notebook.cells):
+        raise Unusable(f"Le notebook {name} est vide : il ne contient aucune cellule écrite.")
+    shares = {other: recognised(notebook.cells, released(other)) for other in labs()}
+    if lab is not None and lab not in shares:
+        raise Unusable(f"Le TP « {lab} » n'existe pas ici (TP connus : {', '.join(labs())}).")
+    best = max(shares, key=shares.get, default=None)
+    if best is None or shares[best] < RECOGNISED:
+        raise Unusable(
+            f"Le notebook {name} n'est celui d'aucun TP du cours ({', '.join(labs())}) : ses cellules n'ont pas été "
+            "reconnues. Est-ce le bon fichier ?"
+        )
+    if lab is not None and best != lab:
+        raise Unusable(f"Le notebook {name} n'est pas celui du TP {lab} : ses cellules sont celles de {best}.")
+    return best
+
+
+def named(name: str) -> str | None:
+    """The lab that a file's name announces (`Copie de tp1_mlm (3).ipynb`: tp1_mlm), if any."""
+    found = [lab for lab in labs() if lab in name]
+    return max(found, key=len, default=None)
+
+
+# ----------------------------------------------------------------------------------------------------------- git
+def git(*arguments: str) -> str | None:
+    """What git prints when it is asked in the checkout; None if it cannot answer."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, check=True, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.decode("utf-8", "replace")
+
+
+@functools.lru_cache(maxsize=256)
+def _blob(name: str) -> str | None:
+    return git("cat-file", "blob", name)
+
+
+def at(commit: str, lab: str) -> str | None:
+    """The text of a lab's notebook in a commit; None if it is not there."""
+    blob = git("rev-parse", "--verify", "--quiet", f"{commit}:./{_name(lab)}")
+    return _blob(blob.strip()) if blob else None
+
+
+def _name(lab: str) -> str:
+    return path_of(lab).relative_to(ROOT).as_posix()
+
+
+def is_current(cell: NotebookNode, release: NotebookNode) -> bool:
+    """Whether a cell stands in a release as it is."""
+    return any(same(cell, other) for other in release.cells)

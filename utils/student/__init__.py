@@ -1,0 +1,1 @@
+"""What students run: diagnosis, hand-in check, update, Colab."""

@@ -1,0 +1,415 @@
+"""Check a notebook before it is handed in, and write the archive that the teacher's import takes.
+
+    python -m utils.student.handin tp1_mlm.ipynb                 (several files, or a lab's folder, are fine too)
+    python -m utils.student.handin --no-run "tp1_mlm (3).ipynb"  (without executing it)
+
+In a notebook, for instance on Colab: `from utils.student.handin import hand_in; hand_in("tp1_mlm.ipynb")`.
+The student's file is read, never written.  The archive, `rendu_<lab>.zip`, stands beside it and holds it as it is,
+under the lab's name.  Everything printed is in French; the exit code is 1 if a file could not be handed in.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from utils.notebook import releases
+from utils.notebook.cells import Unusable, bare, decoded, exercise, grade_id, known, locked, parsed, role, same
+from utils.notebook.demos import left_out
+from utils.paths import ROOT, cache_dir, set_aside
+from utils.student.doctor import Line
+
+CELL_SECONDS = 600
+STUB = 'NotImplementedError("pas encore traité")'
+
+
+@dataclass
+class Copy:
+    """A student's notebook, read and recognised."""
+
+    path: Path
+    data: bytes
+    text: str
+    notebook: NotebookNode
+    lab: str
+    release: NotebookNode
+    found: dict[int, int]  # index of each of its cells: index of the cell of the release that it is
+
+    @property
+    def place(self) -> dict[int, int]:
+        return {ours: index for index, ours in self.found.items()}
+
+
+# ---------------------------------------------------------------------------------------------------- which file
+def notebook_at(path: str | Path) -> Path:
+    """The notebook that a path means: itself, the one in a folder, or a lab's own.  Raises `Unusable`."""
+    path = Path(path).expanduser()
+    if path.is_dir():
+        inside = sorted(p for p in path.glob("*.ipynb") if ".avant-" not in p.name)
+        lab = [p for p in inside if p.stem == path.resolve().name]
+        if len(lab or inside) != 1:
+            shown = ", ".join(p.name for p in inside) or "aucun"
+            raise Unusable(f"Le dossier {path} contient plusieurs notebooks, ou aucun ({shown}) : indiquez lequel.")
+        return (lab or inside)[0]
+    if not path.exists():
+        there = releases.path_of(path.stem)
+        if path.parent == Path() and there.exists():  # `tp1_mlm.ipynb`, asked for from the course's folder
+            return there
+        raise Unusable(_not_there(path))
+    if path.suffix != ".ipynb":
+        kind = f"un fichier {path.suffix}" if path.suffix else "sans extension"
+        raise Unusable(f"Le fichier {path.name} est {kind} : indiquez le notebook lui-même (.ipynb).")
+    return path
+
+
+def _not_there(path: Path) -> str:
+    message = f"Le fichier {path} n'existe pas"
+    near = sorted(p.name for p in path.parent.glob("*.ipynb")) if path.parent.is_dir() else []
+    if near:
+        message += f" (dans ce dossier : {', '.join(near[:5])})"
+    if "google.colab" in sys.modules:
+        message += (
+            ". Sur Colab, votre copie est dans Google Drive : exécutez « from google.colab import drive » puis "
+            "« drive.mount('/content/drive') », et donnez le chemin « /content/drive/MyDrive/Colab Notebooks/… »"
+        )
+    return message + "."
+
+
+def read(path: Path, lab: str | None = None) -> Copy:
+    """A student's notebook.  Raises `Unusable`: not a notebook, or not that of a lab (of `lab`, if it is given)."""
+    data = path.read_bytes()
+    text = decoded(data, path.name)
+    notebook = parsed(text, path.name)
+    found = releases.identified(bare(text, path.name), path.name, lab)
+    announced = releases.named(path.name)
+    if lab is None and announced and announced != found:
+        raise Unusable(
+            f"Le fichier {path.name} contient le TP {found}, et non {announced} : rendez l'autre fichier, ou confirmez "
+            f"avec « --lab {found} »."
+        )
+    release = releases.released(found)
+    return Copy(path, data, text, notebook, found, release, known(notebook.cells, release.cells))
+
+
+# -------------------------------------------------------------------------------------------------- what is there
+def findings(copy: Copy) -> Iterator[Line]:
+    """What can be said without executing: the lab, its exercise cells, what is not treated yet."""
+    renamed = "" if copy.path.name == f"{copy.lab}.ipynb" else f" ; dans l'archive, il s'appellera {copy.lab}.ipynb"
+    saved = time.strftime("%d/%m/%Y à %H:%M", time.localtime(copy.path.stat().st_mtime))
+    yield Line("OK", f"c'est le TP {copy.lab}, enregistré le {saved}{renamed}")
+    if releases.is_certain(copy.lab, copy.path):
+        yield from _cells(copy)
+    else:
+        yield Line(
+            "WARN",
+            "sans git, rien ici ne dit ce que ce notebook contenait à l'origine : ses cellules n'ont pas été comparées",
+        )
+    yield from _untouched(copy)
+
+
+def _cells(copy: Copy) -> Iterator[Line]:
+    ids = [ours for ours, cell in enumerate(copy.release.cells) if grade_id(cell)]
+    missing = [ours for ours in ids if ours not in copy.place]
+    answers = [ours for ours in missing if role(copy.release.cells[ours]) in ("solution", "answer")]
+    others = [ours for ours in missing if ours not in answers]
+    if answers:
+        yield Line(
+            "WARN",
+            f"il manque votre réponse ({_number(len(answers), 'cellule')}) : {_titles(copy, answers)}",
+            "remettez-la dans une copie neuve du TP : sans elle, l'exercice vaut 0",
+        )
+    if others:
+        yield Line(
+            "WARN",
+            f"il manque {_number(len(others), 'cellule')} de vérification ou de données : {_titles(copy, others)}",
+            "la correction reprendra celles du TP, et vos réponses sont là ; ici, ces points ne sont pas comptés",
+        )
+    edited = [
+        ours for ours, index in copy.place.items()
+        if locked(copy.release.cells[ours]) and not same(copy.notebook.cells[index], copy.release.cells[ours])
+    ]  # fmt: skip
+    if edited and _is_older(copy, edited):
+        yield Line(
+            "WARN",
+            f"cette copie vient d'une version antérieure du TP ({_number(len(edited), 'cellule')} ont changé depuis)",
+            f'python -m utils.student.update "{copy.path.name}" les met à jour et garde vos réponses',
+        )
+    elif edited:
+        yield Line(
+            "WARN",
+            f"vous avez modifié {_number(len(edited), 'cellule')} de vérification ou de données : "
+            + _titles(copy, edited),
+            "la correction reprendra celles du TP : ne comptez pas sur vos changements",
+        )
+    ours = {grade_id(copy.release.cells[i]) for i in ids}
+    twice = [c for i, c in enumerate(copy.notebook.cells) if grade_id(c) in ours and i not in copy.found]
+    if twice:
+        names = ", ".join(dict.fromkeys(exercise(cell) for cell in twice))
+        yield Line(
+            "WARN", f"{_number(len(twice), 'cellule')} en double ({names})", "gardez une seule fois votre réponse"
+        )
+    order = [ours for _, ours in sorted(copy.found.items()) if grade_id(copy.release.cells[ours])]
+    if order != sorted(order):
+        yield Line("WARN", "des cellules d'exercice ont changé de place", "la correction rétablira l'ordre du TP")
+    if not (missing or edited or twice or order != sorted(order)):
+        yield Line("OK", f"les {len(ids)} cellules d'exercice sont là, et celles du TP sont intactes")
+    if not any(grade_id(cell) for cell in copy.notebook.cells):
+        yield Line("OK", "les repères du TP ont été perdus (par un autre éditeur ?) : la correction les rétablira")
+
+
+def _is_older(copy: Copy, edited: Sequence[int]) -> bool:
+    """Whether the cells that differ are those of an earlier release."""
+    cells = [copy.notebook.cells[copy.place[ours]] for ours in edited]
+    return any(all(releases.is_current(cell, old) for cell in cells) for old in releases.earlier(copy.lab))
+
+
+def untouched(copy: Copy) -> list[int]:
+    """Indexes, in the release, of the exercises' cells that are as they were given out."""
+    found = []
+    for ours, original in enumerate(copy.release.cells):
+        if role(original) in ("solution", "answer"):
+            cell = copy.notebook.cells[copy.place[ours]] if ours in copy.place else original
+            stub = STUB in original.source or role(original) == "answer"
+            if same(cell, original) and stub:
+                found.append(ours)
+    return found
+
+
+def _untouched(copy: Copy) -> Iterator[Line]:
+    todo = untouched(copy)
+    total = sum(role(cell) in ("solution", "answer") for cell in copy.release.cells)
+    if len(todo) == total:
+        yield Line("WARN", "aucun exercice n'est encore traité", "est-ce le bon fichier ? l'avez-vous enregistré ?")
+    elif todo:
+        yield Line("WARN", f"pas encore traité ({len(todo)} sur {total}) : {_titles(copy, todo)}")
+    else:
+        yield Line("OK", f"les {total} exercices sont traités" if total > 1 else "l'exercice est traité")
+
+
+def title(release: NotebookNode, index: int) -> str:
+    """`Exercice 2 — Le coût causal`, from the text above a cell; without one, nbgrader's name of the exercise."""
+    for cell in reversed(release.cells[: index + 1]):
+        if cell.cell_type == "markdown":
+            headers = re.findall(r"^#+ +(Exercice .+)$", cell.source, re.MULTILINE)
+            if headers:
+                return headers[-1].strip()
+    return exercise(release.cells[index])
+
+
+def _titles(copy: Copy, indexes: Sequence[int]) -> str:
+    return " ; ".join(dict.fromkeys(title(copy.release, index) for index in indexes))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count > 1 else ''}"
+
+
+# ---------------------------------------------------------------------------------------------- whether it runs
+def execute(copy: Copy) -> NotebookNode:
+    """The notebook after "Run all" with the small budget, in a new kernel and an empty folder.
+
+    As under grading, the demonstrations are left out that nothing of the student's depends on: their source is empty.
+    """
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from tqdm import tqdm
+
+    class Manager(AsyncKernelManager):
+        @property
+        def kernel_spec(self):  # this very Python, whatever kernels this Jupyter has
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            return KernelSpec(argv=argv, language="python", display_name="Python 3")
+
+    class Client(NotebookClient):
+        def create_kernel_manager(self):
+            self.km = Manager()
+            return self.km
+
+    notebook = bare(copy.text, copy.path.name)
+    for index in left_out(notebook, copy.release):
+        notebook.cells[index].source = ""
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "COURSE_CACHE": str(cache_dir()),
+        "COURSE_BUDGET": "small",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tqdm(total=len(code), desc="exécution", unit="cellule", leave=False) as bar,
+    ):
+        client = Client(
+            notebook, timeout=CELL_SECONDS, interrupt_on_timeout=True, allow_errors=True, shutdown_kernel="immediate",
+            resources={"metadata": {"path": folder}}, extra_arguments=["--IPKernelApp.log_level=40"],
+            on_cell_executed=lambda **_: bar.update(),
+        )  # fmt: skip
+        client.execute(env=env)
+    return notebook
+
+
+def outcome(copy: Copy, executed: NotebookNode) -> Iterator[Line]:
+    """What came out: cells that stop, and what the checks say."""
+    stopped = []
+    for index, cell in enumerate(executed.cells):
+        errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+        if errors:
+            stopped.append(f"{_where(copy, index)} : {_told(errors[0])}")
+    if stopped:
+        shown = "".join(f"\n       {line}" for line in stopped[:5])
+        more = f"\n       … et {len(stopped) - 5} autres" if len(stopped) > 5 else ""
+        yield Line(
+            "WARN",
+            f"{_number(len(stopped), 'cellule')} en erreur :{shown}{more}",
+            "si c'est une réponse, elle ne rapportera sans doute aucun point : corrigez-la, enregistrez, relancez",
+        )
+    else:
+        both = zip(copy.notebook.cells, executed.cells, strict=True)
+        skipped = sum(cell.source != "" and run.source == "" for cell, run in both)
+        demos = f" (sauf {_number(skipped, 'démonstration')}, dont la note ne dépend pas)" if skipped else ""
+        yield Line("OK", f"toutes les cellules s'exécutent, du début à la fin{demos}")
+    points, forgotten, unreadable = [], [], []
+    for ours, original in enumerate(copy.release.cells):
+        if role(original) == "check" and ours in copy.place:
+            printed = "".join(output.get("text", "") for output in executed.cells[copy.place[ours]].get("outputs", []))
+            told = re.search(r"Points : (.+?)\.?$", printed, re.MULTILINE)
+            points += [f"{title(copy.release, ours)} : {told[1]}"] if told else []
+            failed = re.findall(r"^  ❌ {1,2}(?!\d)(.+)\n {9}(.+)", printed, re.MULTILINE)  # tests worth no point
+            unreadable += [f"{title(copy.release, ours)} : {what}. {why}" for what, why in failed]
+            work = [i for i in untouched(copy) if exercise(copy.release.cells[i]) == exercise(original)]
+            forgotten += [ours] if "pas encore traité" in printed and not work else []
+    if forgotten:
+        yield Line(
+            "WARN",
+            f"vous avez écrit, mais la vérification dit « pas encore traité » : {_titles(copy, forgotten)}",
+            "retirez la ligne « raise NotImplementedError »",
+        )
+    if unreadable:
+        shown = "".join(f"\n       {line}" for line in unreadable)
+        yield Line("WARN", f"une vérification échoue :{shown}", "corrigez, enregistrez, relancez")
+    if points:
+        yield Line("OK", "vos points, sur les tests visibles :" + "".join(f"\n       {line}" for line in points))
+
+
+def _where(copy: Copy, index: int) -> str:
+    if index in copy.found and grade_id(copy.release.cells[copy.found[index]]):
+        return title(copy.release, copy.found[index])
+    lines = [line for line in copy.notebook.cells[index].source.splitlines() if line.strip()]
+    return f"« {lines[0].strip()[:50]} »" if lines else "vide"
+
+
+def _told(error: NotebookNode) -> str:
+    text = str(error.evalue).splitlines()
+    return f"{error.ename}" + (f" : {text[0][:120]}" if text and text[0] else "")
+
+
+# ---------------------------------------------------------------------------------------------------- the archive
+def archive(copy: Copy, folder: Path, files: Sequence[Path] = ()) -> tuple[Path, Path | None]:
+    """Write the archive, at once or not at all; gives its path, and where an earlier one is kept, if there was one."""
+    names = [f"{copy.lab}.ipynb", *(file.name for file in files)]
+    if len(set(names)) < len(names):
+        raise Unusable(f"Deux fichiers de l'archive auraient le même nom ({', '.join(names)}) : renommez-en un.")
+    folder.mkdir(parents=True, exist_ok=True)
+    first = folder / f"rendu_{copy.lab}.zip"
+    if _holds(first, {names[0]: copy.data, **{file.name: file.read_bytes() for file in files}}):
+        return first, None
+    handle, temporary = tempfile.mkstemp(prefix=".rendu-", suffix=".tmp", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr(names[0], copy.data)
+            for other in files:
+                packed.write(other, other.name)
+        os.chmod(temporary, 0o644)
+        kept = set_aside(first) if first.exists() else None
+        os.replace(temporary, first)
+        return first, kept
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _holds(path: Path, contents: dict[str, bytes]) -> bool:
+    """Whether an archive is there already that holds just this."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            return {name: packed.read(name) for name in packed.namelist()} == contents
+    except (OSError, zipfile.BadZipFile, RuntimeError):
+        return False
+
+
+def hand_in(
+    path: str | Path, run: bool = True, lab: str | None = None, to: str | Path | None = None, files: Sequence = ()
+) -> Path | None:
+    """Check a notebook, say in French what there is to say, and write its archive; gives the archive's path, or None.
+
+    `run`: execute it too.  `lab`: what it must be a copy of.  `to`: the archive's folder (by default the notebook's).
+    `files`: what to add to the archive, besides the notebook.
+    """
+    try:
+        place = notebook_at(path)
+        print(f"Vérification de {place}", flush=True)
+        copy = read(place, lab)
+        extra = [Path(file) for file in files]
+        for file in extra:
+            if not file.is_file():
+                raise Unusable(f"Le fichier à joindre {file} n'existe pas.")
+        warned = False
+        for line in _lines(copy, run):
+            warned |= line.status != "OK"
+            print(line, flush=True)
+        target, kept = archive(copy, Path(to) if to else place.parent, extra)
+    except Unusable as error:
+        print(Line("FAIL", str(error)), flush=True)
+        return None
+    except OSError as error:
+        print(Line("FAIL", f"fichier illisible, ou dossier où l'on ne peut pas écrire : {error}"), flush=True)
+        return None
+    if kept:
+        print(Line("OK", f"l'archive de la fois d'avant est gardée sous le nom {kept.name}"))
+    advice = " (relisez d'abord les lignes [WARN])" if warned else ""
+    print(f"→ {target}\n  C'est ce fichier qu'il faut rendre{advice}.", flush=True)
+    return target
+
+
+def _lines(copy: Copy, run: bool) -> Iterator[Line]:
+    yield from findings(copy)
+    if run:
+        try:
+            executed = execute(copy)
+        except Exception as error:  # a kernel that dies: the copy can be handed in all the same
+            yield Line("WARN", f"l'exécution s'est arrêtée : le noyau Python s'est éteint ({type(error).__name__})")
+        else:
+            yield from outcome(copy, executed)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.student.handin", description="Vérifie un notebook et prépare l'archive à rendre."
+    )
+    parser.add_argument("notebooks", nargs="+", help="un ou plusieurs notebooks, ou leurs dossiers")
+    parser.add_argument("--no-run", action="store_true", help="sans exécuter le notebook")
+    parser.add_argument("--lab", help="le TP rendu, si le nom du fichier en annonce un autre")
+    parser.add_argument("--to", metavar="DOSSIER", help="où écrire l'archive (par défaut : à côté du notebook)")
+    parser.add_argument("--with", dest="files", metavar="FICHIER", action="append", default=[], help="à joindre")
+    options = parser.parse_args(arguments)
+    done = []
+    try:
+        for path in options.notebooks:
+            done.append(hand_in(path, not options.no_run, options.lab, options.to, options.files))
+    except KeyboardInterrupt:
+        print("\nInterrompu : aucune archive n'a été écrite pour ce notebook.")
+        return 130
+    return 0 if all(done) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
