@@ -22,8 +22,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from authoring.lab import SOLUTIONS, LabError, labs, read_lab
-from authoring.nbgrader import STUB
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab, LabError
+from authoring.source import Source
 from utils.notebook.demos import is_demo
 
 HEADER = re.compile(
@@ -81,27 +82,6 @@ def read_answers(path: Path) -> list[Answer]:
     return answers
 
 
-def untouched(source: str) -> str:
-    """A solution cell as a student gets it."""
-    lines, inside = [], False
-    for line in source.splitlines():
-        if line.strip() == "### BEGIN SOLUTION":
-            inside, indent = True, line[: len(line) - len(line.lstrip())]
-            lines += [indent + stub for stub in STUB.splitlines()]
-        if not inside:
-            lines.append(line)
-        if line.strip() == "### END SOLUTION":
-            inside = False
-    return "\n".join(lines)
-
-
-def without_marks(source: str) -> str:
-    """A cell's source without the markers of solutions and hidden tests."""
-    return "\n".join(
-        line for line in source.splitlines() if not re.match(r"\s*### (BEGIN|END) (SOLUTION|HIDDEN TESTS)", line)
-    )
-
-
 def execute(source: str, namespace: dict, name: str) -> tuple[object, str]:
     """Run a cell as IPython would: (value of its last expression, what it printed on stdout)."""
     tree = ast.parse(source)
@@ -114,18 +94,18 @@ def execute(source: str, namespace: dict, name: str) -> tuple[object, str]:
     return value, printed.getvalue()
 
 
-def run(lab: str, only: str = "") -> Iterator[Outcome]:
+def run(lab: Lab, only: str = "") -> Iterator[Outcome]:
     """Every answer of a lab (or of its exercises whose name starts with `only`), one outcome each, in order."""
     os.environ["COURSE_BUDGET"], os.environ["MPLBACKEND"] = "small", "Agg"
     os.environ["NBGRADER_EXECUTION"] = "autograde"
-    cells = read_lab(SOLUTIONS / lab / f"{lab}.py").cells
+    cells = lab.notebook.cells
     checks = [i for i, cell in enumerate(cells) if _role(cell) == "check"]
     namespace: dict = {"__name__": "__main__"}
     reference = ""
     for i, cell in enumerate(cells[: checks[-1] + 1]):
         if cell.cell_type != "code" or is_demo(cell):
             continue
-        source, name = without_marks(cell.source), f"<{lab} cell {i}>"
+        source, name = Source(cell.source).whole, f"<{lab.name} cell {i}>"
         if _role(cell) == "solution":
             reference = cell.source
         if _role(cell) == "check":
@@ -135,19 +115,19 @@ def run(lab: str, only: str = "") -> Iterator[Outcome]:
         execute(source, namespace, name)
 
 
-def _all_answers(lab: str, exercise: str, reference: str) -> list[Answer]:
-    path = SOLUTIONS / lab / "answers" / f"{exercise}.py"
+def _all_answers(lab: Lab, exercise: str, reference: str) -> list[Answer]:
+    path = lab.answers_path(exercise)
     if not path.exists():
         raise LabError(
-            f"{lab}: no answers/{exercise}.py; each exercise keeps at least two right and three wrong answers."
+            f"{lab.name}: no answers/{exercise}.py; each exercise keeps at least two right and three wrong answers."
         )
     kept = read_answers(path)
     for kind, least in (("right", 2), ("wrong", 3)):
         if sum(answer.kind == kind for answer in kept) < least:
             raise LabError(f"{path.name}: fewer than {least} {kind} answers.")
     return [
-        Answer("reference", "the lab's own solution", without_marks(reference)),
-        Answer("untouched", "the stub", untouched(reference), 0.0, "pas encore traité"),
+        Answer("reference", "the lab's own solution", Source(reference).whole),
+        Answer("untouched", "the stub", Source(reference).stub(), 0.0, "pas encore traité"),
         *kept,
     ]
 
@@ -169,12 +149,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("labs", nargs="*", help="all by default")
     parser.add_argument("--only", default="", metavar="ex3", help="the exercises whose name starts so")
     options, failures = parser.parse_args(arguments), 0
-    for lab in options.labs or labs():
+    for lab in Catalogue().chosen(options.labs):
         for outcome in run(lab, options.only):
             mark = "[FAIL]" if outcome.problem else "[OK]"
             points = f"{outcome.points:5g}/{outcome.expected:<5g}{outcome.seconds:6.1f} s"
             answer = f"{outcome.answer.kind:9s} {points}  {outcome.answer.description}"
-            print(f"{mark} {lab} {outcome.exercise:18s} {answer}", flush=True)
+            print(f"{mark} {lab.name} {outcome.exercise:18s} {answer}", flush=True)
             if outcome.problem:
                 failures += 1
                 print(outcome.problem)

@@ -11,7 +11,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from authoring.lab import HIDDEN_MARKS, SOLUTION_MARKS, course_url
+from authoring.lab import course_url
+from authoring.source import MARKERS
 from utils.paths import ROOT
 
 FILES = (
@@ -58,7 +59,7 @@ def published(root: Path = ROOT) -> list[str]:
     names = [name for name in known if name in FILES or name.split("/")[0] in FOLDERS]
     for name in names:
         text = (root / name).read_bytes()
-        if shown := [mark for mark in (*SOLUTION_MARKS, *HIDDEN_MARKS) if mark.encode() in text]:
+        if shown := [mark for mark in MARKERS if mark.encode() in text]:
             raise EditionError(f"{name} holds {shown[0]!r}: it would show a solution or a hidden test.")
     return names
 
@@ -98,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in changed:
         print(f"  {name}")
     print(f"{len(changed)} files changed in {to}" if changed else f"{to}: nothing has changed")
-    if PLACEHOLDER in course_url():
+    if PLACEHOLDER in course_url(ROOT):
         print("[WARN] pyproject.toml ([project.urls]) has no address yet: set that of the students' repository.")
     print(f"To publish it: git -C {to} push -u origin main (once, before: git -C {to} remote add origin ADDRESS)")
     return 0

@@ -1,17 +1,26 @@
-"""Reading a lab's source: percent script → notebook with nbgrader's metadata."""
+"""A lab, read from its folder: all that the rest of the project knows of it.
 
+    solutions/<lab>/lab.toml    order, titles, minutes, models…: `Settings`
+    solutions/<lab>/<lab>.py    the source, a jupytext percent script: prose, stubs, solutions, checks
+    solutions/<lab>/answers/    right and wrong answers of each exercise, rubrics
+"""
+
+import ast
 import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import jupytext
 from nbformat import NotebookNode
 
+from authoring.source import MARKERS, TEXT_STUB, Region, Source
+from utils.notebook.cells import exercise as exercise_of
+from utils.notebook.cells import grade_id
+from utils.notebook.cells import role as role_of
 from utils.notebook.demos import DEMO, faults
-from utils.paths import ROOT
-
-SOLUTIONS = ROOT / "solutions"
-SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
-HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 
 # nbgrader's flags for each role of a cell.
 ROLES = {
@@ -20,56 +29,223 @@ ROLES = {
     "answer": {"solution": True, "grade": True, "locked": False},
     "given": {"solution": False, "grade": False, "locked": True},
 }
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+SECRET_LENGTH = 20  # characters: a shorter line of a solution stands in many texts
+HIDDEN_LENGTH = 8  # the same for a line of a hidden test
+RESERVED_LINE = "(ligne d'un test réservé à la correction)"
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class LabError(ValueError):
     """A lab's source breaks a rule; the message says which cell and what to do."""
 
 
-def labs() -> list[str]:
-    """The names of the labs, in teaching order."""
-    return sorted(path.parent.name for path in SOLUTIONS.glob("*/*.py") if path.stem == path.parent.name)
+# --------------------------------------------------------------------------------------------------------- settings
+@dataclass(frozen=True)
+class Settings:
+    """What lab.toml says.  Texts are by language; `minutes`: a student's, `models`: roles of `utils.models`."""
+
+    order: int
+    title: dict[str, str]
+    subject: dict[str, str]
+    minutes: int
+    models: tuple[str, ...] = ()
+    corpora: tuple[str, ...] = ()
+    extra: str = ""  # an extra of pyproject.toml, for libraries that only this lab wants
 
 
-def course_url() -> str:
+def read_settings(path: Path) -> Settings:
+    """Raises `LabError` for a file that is not there, a key that is unknown or missing, a value of the wrong kind."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LabError(f"{path.parent.name}: no lab.toml; it says the lab's order, title, subject, minutes.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"{path.parent.name}/lab.toml cannot be read: {error}") from None
+    kinds = {"order": int, "title": dict, "subject": dict, "minutes": int}
+    kinds |= {"models": list, "corpora": list, "extra": str}
+    wrong = [f"{key} is unknown" for key in found if key not in kinds]
+    wrong += [f"{key} is missing" for key in ("order", "title", "subject", "minutes") if key not in found]
+    wrong += [f"{key} = {found[key]!r} is no {kind.__name__}" for key, kind in kinds.items()
+              if key in found and not isinstance(found[key], kind)]  # fmt: skip
+    wrong += [f"{key}.fr is missing" for key in ("title", "subject") if "fr" not in found.get(key, {"fr": ""})]
+    if wrong:
+        raise LabError(f"{path.parent.name}/lab.toml: {'; '.join(wrong)}.")
+    return Settings(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+
+
+# -------------------------------------------------------------------------------------------------------- exercises
+@dataclass
+class Exercise:
+    """What a student is to do, and what becomes of it.  `check` is None for a written answer."""
+
+    name: str
+    title: str = ""
+    points: float = 0.0
+    stub: str = ""
+    reference: str = ""
+    check: Source | None = None
+    report_title: str = field(default="", repr=False)  # that its check prints
+
+    @property
+    def is_code(self) -> bool:
+        return self.check is not None
+
+    def is_reserved(self, title: str) -> bool:
+        """Does the test of this title stand among the hidden ones?  (A title may hold values.)"""
+        hidden = self.check.hidden if self.check else ""
+        return any(pattern.fullmatch(title) for pattern in _test_titles(hidden))
+
+
+class Lab:
+    """One lab of the course in `root`, by name.  What is read is kept: make another after a change."""
+
+    def __init__(self, root: Path, name: str):
+        self.root, self.name = root, name
+        self.folder = root / "solutions" / name
+        self.script = self.folder / f"{name}.py"
+
+    def __repr__(self) -> str:
+        return f"Lab({self.name!r})"
+
+    @cached_property
+    def settings(self) -> Settings:
+        return read_settings(self.folder / "lab.toml")
+
+    @cached_property
+    def notebook(self) -> NotebookNode:
+        """The teacher's notebook: nbgrader's metadata, fixed cell ids, nothing of jupytext's own."""
+        if not self.script.exists():
+            raise LabError(f"no {self.script.relative_to(self.root)}.")
+        return read_lab(self.script, self.root)
+
+    def release_path(self, language: str = "fr") -> Path:
+        """Where what students get is kept."""
+        return self.root / "notebooks" / language / self.name / f"{self.name}.ipynb"
+
+    def answers_path(self, exercise: str, suffix: str = ".py") -> Path:
+        """The answers kept for an exercise; `.md`: the rubric of a written one."""
+        return self.folder / "answers" / f"{exercise}{suffix}"
+
+    # ------------------------------------------------------------------------------------------------ what is in it
+    @cached_property
+    def title(self) -> str:
+        """The first heading."""
+        headings = (re.findall(r"^# (.+)$", cell.source, re.MULTILINE) for cell in self._texts())
+        return next((plain_heading(found[0]) for found in headings if found), self.name)
+
+    @cached_property
+    def exercises(self) -> dict[str, Exercise]:
+        """Those that give points, in order."""
+        found: dict[str, Exercise] = {}
+        heading = ""
+        for cell in self.notebook.cells:
+            if cell.cell_type == "markdown":
+                headings = re.findall(r"^#+ (Exercice.*)$", cell.source, re.MULTILINE)
+                heading = plain_heading(headings[-1]) if headings else heading
+            if not grade_id(cell):
+                continue
+            one = found.setdefault(exercise_of(cell), Exercise(exercise_of(cell)))
+            source = Source(cell.source)
+            if role_of(cell) in ("solution", "answer"):
+                one.reference = source.whole
+                one.stub = source.stub(TEXT_STUB) if cell.cell_type == "markdown" else source.stub()
+            if role_of(cell) == "check":
+                one.check, one.report_title = source, _report_title(cell.source)
+            if "points" in cell.metadata.nbgrader:
+                one.points = float(cell.metadata.nbgrader.points)
+                one.title, heading = heading or one.report_title or one.name, ""
+        return {name: one for name, one in found.items() if one.title}
+
+    @property
+    def points(self) -> float:
+        return sum(exercise.points for exercise in self.exercises.values())
+
+    @cached_property
+    def given(self) -> list[str]:
+        """The code that every student gets, cell by cell."""
+        return [Source(cell.source).public for cell in self.notebook.cells if cell.cell_type == "code"]
+
+    def _texts(self) -> Iterator[NotebookNode]:
+        return (cell for cell in self.notebook.cells if cell.cell_type == "markdown")
+
+    # ------------------------------------------------------------------------------------------------- what is secret
+    @cached_property
+    def _public(self) -> str:
+        return "\n".join(Source(cell.source).public for cell in self.notebook.cells)
+
+    @cached_property
+    def secret_lines(self) -> set[str]:
+        """Lines that stand in a solution or a hidden test, and nowhere a student may read."""
+        sources = [Source(cell.source) for cell in self.notebook.cells]
+        lines = {line.strip() for source in sources for text in (source.solution, source.hidden)
+                 for line in text.splitlines()}  # fmt: skip
+        # A hint may quote a line of the solution: the author shows it on purpose.
+        return {line for line in lines if len(line) >= SECRET_LENGTH and line not in self._public}
+
+    @cached_property
+    def hidden_lines(self) -> set[str]:
+        """The lines of the hidden tests that stand nowhere else in what students get."""
+        lines = {line.strip() for cell in self.notebook.cells for line in Source(cell.source).hidden.splitlines()}
+        return {line for line in lines if len(line) >= HIDDEN_LENGTH and line not in self._public}
+
+    def scrub(self, text: str) -> str:
+        """`text` without colours, and without a line that shows one of a hidden test."""
+        return scrubbed(text, self.hidden_lines)
+
+    def leaks(self, released: NotebookNode) -> list[str]:
+        """What of the solutions or hidden tests a released notebook shows (an empty list: nothing)."""
+        text = "\n".join(cell.source for cell in released.cells)
+        found = [line for line in sorted(self.secret_lines) if line in text]
+        found += [marker for marker in MARKERS if marker in text]
+        found += [f"outputs of cell {i}" for i, cell in enumerate(released.cells) if cell.get("outputs")]
+        return found
+
+
+def scrubbed(text: str, hidden: set[str]) -> str:
+    """`text` without colours, and without a line that shows one of `hidden`."""
+    lines = ANSI.sub("", text).splitlines()
+    return "\n".join(RESERVED_LINE if any(line in shown for line in hidden) else shown for shown in lines)
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+def course_url(root: Path) -> str:
     """The repository's address, from pyproject.toml: the one place where it is set."""
-    import tomllib
-
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 
 
-def read_lab(path: Path) -> NotebookNode:
-    """The teacher's notebook of a lab: nbgrader metadata, fixed cell ids, nothing of jupytext's own."""
-    text = path.read_text(encoding="utf-8").replace("{{COURSE_URL}}", course_url())
+def read_lab(script: Path, root: Path) -> NotebookNode:
+    """The teacher's notebook that a percent script of the course in `root` stands for.  Raises `LabError`."""
+    text = script.read_text(encoding="utf-8")
+    if "{{COURSE_URL}}" in text:
+        text = text.replace("{{COURSE_URL}}", course_url(root))
     notebook = jupytext.reads(text, fmt="py:percent")
     seen: set[str] = set()
     for index, cell in enumerate(notebook.cells):
-        exercise, role = cell.metadata.get("exercise"), cell.metadata.get("role")
-        points, tags = cell.metadata.get("points"), cell.metadata.get("tags", [])
-        cell.metadata = NotebookNode({"tags": [DEMO]} if DEMO in tags else {})
-        cell.id = f"{path.stem}-{index:03d}".replace("_", "-")
-        if role is not None or exercise is not None:
-            cell.metadata["nbgrader"] = _metadata(path, index, cell, exercise, role, points, seen)
+        told = cell.metadata
+        cell.metadata = NotebookNode({"tags": [DEMO]} if DEMO in told.get("tags", []) else {})
+        cell.id = f"{script.stem}-{index:03d}".replace("_", "-")
+        if "role" in told or "exercise" in told:
+            where = f"{script.name}, cell {index} ({cell.source.splitlines()[0][:60] if cell.source else 'empty'})"
+            cell.metadata["nbgrader"] = _metadata(where, cell, told, seen)
     if wrong := faults(notebook):
-        raise LabError(f"{path.name}: {'; '.join(wrong)}.  Nothing may depend on a demo cell: grading leaves it out.")
-    notebook.metadata = NotebookNode(
-        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
-        language_info={"name": "python"},
-    )
+        raise LabError(f"{script.name}: {'; '.join(wrong)}.  Nothing may depend on a demo cell: grading leaves it out.")
+    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 
 
-def _metadata(path, index, cell, exercise, role, points, seen) -> dict:
-    where = f"{path.name}, cell {index} ({cell.source.splitlines()[0][:60] if cell.source else 'empty'})"
+def _metadata(where: str, cell: NotebookNode, told: dict, seen: set[str]) -> dict:
+    """nbgrader's metadata of a cell whose header says `told`."""
+    exercise, role, points = told.get("exercise"), told.get("role"), told.get("points")
     if role not in ROLES or not exercise:
         raise LabError(
             f"{where}: exercise={exercise!r} role={role!r}; both are needed, role one of {', '.join(ROLES)}."
         )
-    grade_id = f"{exercise}-{role}"
-    if grade_id in seen:
-        raise LabError(f"{where}: {grade_id} is there twice; give each exercise a name of its own.")
-    seen.add(grade_id)
+    name = f"{exercise}-{role}"
+    if name in seen:
+        raise LabError(f"{where}: {name} is there twice; give each exercise a name of its own.")
+    seen.add(name)
     if DEMO in cell.metadata.get("tags", []):
         raise LabError(f"{where}: a cell of an exercise cannot be a demo.")
     flags = ROLES[role]
@@ -77,39 +253,44 @@ def _metadata(path, index, cell, exercise, role, points, seen) -> dict:
         raise LabError(
             f"{where}: points={points!r}; cells of role check and answer, and only they, have a number of points."
         )
-    for begin, end in (SOLUTION_MARKS, HIDDEN_MARKS):
-        if cell.source.count(begin) != cell.source.count(end):
-            raise LabError(f"{where}: {begin!r} and {end!r} do not match.")
-    if flags["solution"] and SOLUTION_MARKS[0] not in cell.source:
-        raise LabError(f"{where}: a {role} cell needs {SOLUTION_MARKS[0]!r} … {SOLUTION_MARKS[1]!r}.")
-    metadata = {"schema_version": 3, "grade_id": grade_id, "task": False, "cell_type": cell.cell_type, **flags}
+    if wrong := Source(cell.source).faults():
+        raise LabError(f"{where}: {'; '.join(wrong)}.")
+    begin = f"### BEGIN {Region.SOLUTION.upper()}"
+    if flags["solution"] and begin not in cell.source:
+        raise LabError(f"{where}: a {role} cell needs {begin!r} … {begin.replace('BEGIN', 'END')!r}.")
+    metadata = {"schema_version": 3, "grade_id": name, "task": False, "cell_type": cell.cell_type, **flags}
     if flags["grade"]:
         metadata["points"] = points
     return metadata
 
 
-def secret_lines(notebook: NotebookNode) -> set[str]:
-    """Lines (20 characters or more) that stand in a solution or a hidden test, and nowhere a student may read."""
-    secret, public = set(), []
-    for cell in notebook.cells:
-        hidden = False
-        for line in cell.source.splitlines():
-            if line.strip() in (SOLUTION_MARKS[0], HIDDEN_MARKS[0]):
-                hidden = True
-            if hidden:
-                secret.add(line.strip())
-            else:
-                public.append(line)
-            if line.strip() in (SOLUTION_MARKS[1], HIDDEN_MARKS[1]):
-                hidden = False
-    shown = "\n".join(public)  # a hint may quote a line of the solution: the author shows it on purpose
-    return {line for line in secret if len(line) >= 20 and line not in shown}
+def plain_heading(heading: str) -> str:
+    """A Markdown heading as text."""
+    return re.sub(r"[*`]", "", heading).strip()
 
 
-def leaks(released: NotebookNode, source: NotebookNode) -> list[str]:
-    """What of the solutions or hidden tests a released notebook shows (an empty list: nothing)."""
-    text = "\n".join(cell.source for cell in released.cells)
-    found = [line for line in sorted(secret_lines(source)) if line in text]
-    found += re.findall(r"### (?:BEGIN|END) [A-Z ]+", text)
-    found += [f"outputs of cell {i}" for i, cell in enumerate(released.cells) if cell.get("outputs")]
-    return found
+def _calls(source: str, name: str) -> Iterator[ast.expr]:
+    """The first argument of each call of `name` in a piece of source; none if it cannot be parsed."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a cell with a magic
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called == name:
+                yield node.args[0]
+
+
+def _report_title(source: str) -> str:
+    titles = [node.value for node in _calls(source, "Report") if isinstance(node, ast.Constant)]
+    return str(titles[0]) if titles else ""
+
+
+def _test_titles(source: str) -> list[re.Pattern]:
+    patterns = []
+    for node in _calls(source, "test"):
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        texts = [re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".*" for part in parts]
+        patterns.append(re.compile("".join(texts)))
+    return patterns

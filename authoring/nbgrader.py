@@ -4,10 +4,9 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from authoring.source import STUB, TEXT_STUB
 from utils.paths import ROOT
 
-STUB = '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")'
-TEXT_STUB = "*Votre réponse ici.*"
 COURSE = ROOT / "class"  # the teacher's course: hand-ins, gradebook, feedback; no code
 FOLDER = "GRADING_COURSE"  # the environment variable that names another one, for `grading.formgrader`
 CELL_TIMEOUT = 300  # seconds; nbgrader's 30 are too few for a cell that trains

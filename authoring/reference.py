@@ -25,7 +25,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 
-from authoring.lab import HIDDEN_MARKS, SOLUTIONS, LabError, labs, read_lab
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab, LabError
+from authoring.source import Source
 from grading.execution.engine import Manager
 from utils.paths import ROOT
 
@@ -39,16 +41,16 @@ import json, resource, time
 print(json.dumps([time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))"""
 
 
-def executed(lab: str, budget: str = "full", folder: Path = EXECUTED) -> nbformat.NotebookNode:
+def executed(lab: Lab, budget: str = "full", folder: Path = EXECUTED) -> nbformat.NotebookNode:
     """The reference notebook of a lab with its outputs: the one kept if it is still true, else a new run's."""
     key = fingerprint(lab, budget)
-    path = folder / (f"{lab}.ipynb" if budget == "full" else f"{lab}.{budget}.ipynb")
+    path = folder / (f"{lab.name}.ipynb" if budget == "full" else f"{lab.name}.{budget}.ipynb")
     if path.exists():
         kept = nbformat.read(path, as_version=4)
         if kept.metadata.get("measures", {}).get("key") == key:
             return kept
-    print(f"    {lab} : exécution, budget {budget}", flush=True)
-    notebook = run(read_lab(SOLUTIONS / lab / f"{lab}.py"), budget, lab)
+    print(f"    {lab.name} : exécution, budget {budget}", flush=True)
+    notebook = run(lab.notebook, budget, lab.name)
     notebook.metadata.measures["key"] = key
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -57,9 +59,9 @@ def executed(lab: str, budget: str = "full", folder: Path = EXECUTED) -> nbforma
     return notebook
 
 
-def fingerprint(lab: str, budget: str) -> str:
+def fingerprint(lab: Lab, budget: str) -> str:
     """SHA-256 of all that the outputs of a lab depend on, the libraries' versions aside."""
-    files = [SOLUTIONS / lab / f"{lab}.py", *ROOT.glob("utils/**/*.py"), *ROOT.glob("data/**/*")]
+    files = [lab.script, *ROOT.glob("utils/**/*.py"), *ROOT.glob("data/**/*")]
     files += [ROOT / "website" / name for name in ("run.py", "figures.py")]
     digest = hashlib.sha256(budget.encode())
     for path in sorted(files):
@@ -109,12 +111,6 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
     return notebook
 
 
-def without_hidden_tests(source: str) -> str:
-    """A check as students have it."""
-    begin, end = map(re.escape, HIDDEN_MARKS)
-    return re.sub(rf"^[ \t]*{begin}$.*?^[ \t]*{end}$\n?", "", source, flags=re.DOTALL | re.MULTILINE)
-
-
 def machine() -> str:
     """The processor's name."""
     try:
@@ -134,8 +130,8 @@ def _with_student_checks(cells: list) -> list:
     result = []
     for cell in copy.deepcopy(cells):
         result.append(cell)
-        if cell.cell_type == "code" and HIDDEN_MARKS[0] in cell.source:
-            result.append(new_code_cell(without_hidden_tests(cell.source), id=f"{cell.id}-s"))
+        if cell.cell_type == "code" and (source := Source(cell.source)).hidden:
+            result.append(new_code_cell(source.visible, id=f"{cell.id}-s"))
     return result
 
 
@@ -158,9 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("labs", nargs="*", help="all by default")
     parser.add_argument("--budget", choices=BUDGETS, default="full")
     options = parser.parse_args(arguments)
-    for lab in options.labs or labs():
+    for lab in Catalogue().chosen(options.labs):
         m = executed(lab, options.budget).metadata.measures
-        print(f"{lab}: {m.wall_seconds} s, {m.cpu_seconds} s of CPU, {m.peak_bytes / 2**30:.1f} GiB")
+        print(f"{lab.name}: {m.wall_seconds} s, {m.cpu_seconds} s of CPU, {m.peak_bytes / 2**30:.1f} GiB")
     return 0
 
 

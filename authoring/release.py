@@ -1,4 +1,4 @@
-"""`make release`: solutions/<lab>/<lab>.py → notebooks/fr/<lab>/<lab>.ipynb, the same to the byte each time.
+"""`make release`: solutions/<lab>/<lab>.py → notebooks/<language>/<lab>/<lab>.ipynb, the same to the byte each time.
 
     python -m authoring.release            write the student notebooks
     python -m authoring.release --check    fail if a committed notebook is not what its source gives, or leaks
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import nbformat
 
-from authoring.lab import SOLUTIONS, LabError, labs, leaks, read_lab
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab, LabError
 from authoring.nbgrader import configuration
 from utils.paths import ROOT, set_aside
 from utils.student.handin import STUB
@@ -26,53 +27,46 @@ from utils.student.handin import STUB
 NOTEBOOKS = ROOT / "notebooks" / "fr"
 
 
-def write_source(lab: str, folder: Path) -> nbformat.NotebookNode:
-    """Write the teacher's notebook of a lab as nbgrader's source directory wants it; return it."""
-    source = read_lab(SOLUTIONS / lab / f"{lab}.py")
-    (folder / lab).mkdir(parents=True, exist_ok=True)
-    nbformat.write(source, folder / lab / f"{lab}.ipynb")
-    return source
-
-
-def generate(lab: str, root: Path) -> Path:
-    """Make the student version of a lab in the course `root` and register it in its gradebook; return its path."""
+def generate(lab: Lab, root: Path) -> Path:
+    """Make the student version of a lab in the course folder `root` and register it in its gradebook; its path."""
     from nbgrader.apps import NbGraderAPI
 
-    write_source(lab, root / "source")
+    source = root / "source" / lab.name / f"{lab.name}.ipynb"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(lab.notebook, source)
     config = configuration(root)
-    config.CourseDirectory.assignment_id = lab
+    config.CourseDirectory.assignment_id = lab.name
     api = NbGraderAPI(config=config)
     with quiet():
-        result = api.generate_assignment(lab, force=True)
+        result = api.generate_assignment(lab.name, force=True)
     if not result["success"]:
         raise LabError(
-            f"{lab}: nbgrader could not generate the student version.\n{result.get('error') or result['log']}"
+            f"{lab.name}: nbgrader could not generate the student version.\n{result.get('error') or result['log']}"
         )
-    path = root / "release" / lab / f"{lab}.ipynb"
+    path = root / "release" / lab.name / f"{lab.name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     nbformat.write(notebook, path)  # nbformat's own layout, whatever nbconvert's
     return path
 
 
-def released(lab: str) -> bytes:
+def released(lab: Lab) -> bytes:
     """The student notebook of a lab, made from its source; raises `LabError` if it shows what it must not."""
     with tempfile.TemporaryDirectory() as folder:
         path = generate(lab, Path(folder))
-        found = leaks(nbformat.read(path, as_version=4), read_lab(SOLUTIONS / lab / f"{lab}.py"))
-        if found:
-            raise LabError(f"{lab}: the student version shows {len(found)} secret line(s), first: {found[0]!r}")
+        if found := lab.leaks(nbformat.read(path, as_version=4)):
+            raise LabError(f"{lab.name}: the student version shows {len(found)} secret line(s), first: {found[0]!r}")
         return path.read_bytes()
 
 
-def release(lab: str) -> Path:
-    """Write notebooks/fr/<lab>/<lab>.ipynb, at once or not at all; one that somebody worked in is kept beside it."""
-    target = NOTEBOOKS / lab / f"{lab}.ipynb"
+def release(lab: Lab) -> Path:
+    """Write a lab's release, at once or not at all; one that somebody worked in is kept beside it."""
+    target = lab.release_path()
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
     temporary.write_bytes(released(lab))
     if target.exists() and _worked_in(target):
         kept = set_aside(target)
-        print(f"[WARN] somebody worked in notebooks/{lab}/{target.name}: kept beside it as {kept.name}")
+        print(f"[WARN] somebody worked in {target.relative_to(lab.root)}: kept beside it as {kept.name}")
     os.replace(temporary, target)
     return target
 
@@ -88,15 +82,16 @@ def _worked_in(path: Path) -> bool:
     return any(cell.execution_count for cell in code) or any(STUB not in cell.source for cell in answers)
 
 
-def check(lab: str) -> list[str]:
+def check(lab: Lab) -> list[str]:
     """What is wrong with the committed student notebook of a lab (an empty list: nothing)."""
-    target = NOTEBOOKS / lab / f"{lab}.ipynb"
+    target = lab.release_path()
     once, twice = released(lab), released(lab)
-    problems = [] if once == twice else [f"{lab}: two releases of the same source differ"]
+    problems = [] if once == twice else [f"{lab.name}: two releases of the same source differ"]
     if not target.exists() or target.read_bytes() != once:
-        problems.append(f"{lab}: notebooks/{lab}/{lab}.ipynb is not what its source gives; run `make release`")
-    extra = [p.name for p in (NOTEBOOKS / lab).glob("*") if p.suffix == ".py"]
-    return problems + [f"{lab}: teacher's file in notebooks/: {name}" for name in extra]
+        where = target.relative_to(lab.root)
+        problems.append(f"{lab.name}: {where} is not what its source gives; run `make release`")
+    extra = [path.name for path in target.parent.glob("*") if path.suffix == ".py"]
+    return problems + [f"{lab.name}: teacher's file in notebooks/: {name}" for name in extra]
 
 
 @contextlib.contextmanager
@@ -117,14 +112,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
     problems = []
-    for lab in options.labs or labs():
-        try:
+    try:
+        for lab in Catalogue().chosen(options.labs):
             if options.check:
                 problems += check(lab)
             else:
-                print(f"{lab} → {release(lab).relative_to(ROOT)}")
-        except LabError as error:
-            problems.append(str(error))
+                print(f"{lab.name} → {release(lab).relative_to(lab.root)}")
+    except LabError as error:
+        problems.append(str(error))
     for problem in problems:
         print(f"[FAIL] {problem}", file=sys.stderr)
     if options.check and not problems:

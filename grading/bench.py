@@ -30,8 +30,8 @@ import nbformat
 import psutil
 from nbgrader.api import Gradebook
 
-from authoring import lab as labs
-from authoring import release
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab
 from authoring.release import generate, quiet
 from grading import demo
 from grading.book.gradebook import Course
@@ -187,34 +187,34 @@ def marks(root: Path, lab: str) -> set[tuple]:
 
 
 # --------------------------------------------------------------------------------------------------------- classes
-def make_class(lab: str, size: int, root: Path) -> None:
+def make_class(lab: Lab, size: int, root: Path) -> None:
     """A course folder with `size` hand-ins, the lab known to its gradebook."""
     shutil.rmtree(root, ignore_errors=True)
     with quiet():
         given = nbformat.read(generate(lab, root), as_version=4)
     for number, student in zip(range(size), itertools.cycle(demo.three(lab)), strict=False):
         name = f"{number:03d}-{student.name}"
-        demo.hand_in(given, demo.Student(name, student.sources, student.expected), root, lab)
+        demo.hand_in(given, demo.Student(name, student.sources, student.expected), root, lab.name)
 
 
-def bench(lab: str, size: int, jobs: int, solutions: Path, stock: bool) -> list[Row]:
+def bench(lab: Lab, size: int, jobs: int, stock: bool) -> list[Row]:
     """Grade a class of `size` with both (or ours alone); marks are compared, and with those that were meant."""
-    root = WORK / f"{lab}-{size}"
+    root = WORK / f"{lab.name}-{size}"
     make_class(lab, size, root)
     with quiet():
         Course(root, lab).open()
     rows, found = [], []
     if stock:
-        other = WORK / f"{lab}-{size}-stock"
+        other = WORK / f"{lab.name}-{size}-stock"
         shutil.rmtree(other, ignore_errors=True)
         shutil.copytree(root, other)
         (other / "nbgrader_config.py").write_text(STOCK_SETTINGS.format(root=str(other)), encoding="utf-8")
-        command = [sys.executable, "-m", "nbgrader", "autograde", lab, "--log-level=ERROR"]
-        rows.append(Row(lab, "stock", size, 1, **measured(command, other)))
-        found.append(marks(other, lab))
-    command = [sys.executable, "-m", "grading.bench", "--one", str(root), "--lab", lab, "--jobs", str(jobs)]
-    rows.append(Row(lab, "ours", size, jobs, **measured([*command, "--solutions", str(solutions)], root)))
-    found.append(marks(root, lab))
+        command = [sys.executable, "-m", "nbgrader", "autograde", lab.name, "--log-level=ERROR"]
+        rows.append(Row(lab.name, "stock", size, 1, **measured(command, other)))
+        found.append(marks(other, lab.name))
+    command = [sys.executable, "-m", "grading.bench", "--one", str(root), "--lab", lab.name, "--jobs", str(jobs)]
+    rows.append(Row(lab.name, "ours", size, jobs, **measured([*command, "--labs", str(lab.root)], root)))
+    found.append(marks(root, lab.name))
     expected = {
         f"{n:03d}-{s.name}": s.expected for n, s in zip(range(size), itertools.cycle(demo.three(lab)), strict=False)
     }
@@ -299,31 +299,30 @@ def _processor() -> str:
 # --------------------------------------------------------------------------------------------------------- command
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--lab", default="tp1_mlm", choices=[*labs.labs(), IMPORTS])
+    parser.add_argument("--lab", default="tp1_mlm", help=f"a lab of the course, or {IMPORTS}")
     parser.add_argument("--sizes", type=int, nargs="*", default=[1, 5, 20], help="classes that both grade")
     parser.add_argument("--alone", type=int, nargs="*", default=[100, 300], help="classes that only ours grades")
     parser.add_argument("--jobs", type=int, default=cores())
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)  # grade this course folder and end
-    parser.add_argument("--solutions", type=Path, default=labs.SOLUTIONS, help=argparse.SUPPRESS)
+    parser.add_argument("--labs", type=Path, default=ROOT, help=argparse.SUPPRESS)  # the root of another course
     options = parser.parse_args(arguments)
     if options.lab == IMPORTS and not options.one:
-        options.solutions = Path(tempfile.mkdtemp(prefix="llm-bench-"))
-        (options.solutions / IMPORTS).mkdir()
-        (options.solutions / IMPORTS / f"{IMPORTS}.py").write_text(IMPORTS_LAB, encoding="utf-8")
-    for module in (labs, release, demo):
-        module.SOLUTIONS = options.solutions
+        options.labs = Path(tempfile.mkdtemp(prefix="llm-bench-"))
+        folder = options.labs / "solutions" / IMPORTS
+        folder.mkdir(parents=True)
+        (folder / f"{IMPORTS}.py").write_text(IMPORTS_LAB, encoding="utf-8")
+    lab = Catalogue(options.labs)[options.lab]
     if options.one:
-        failed = [mark for mark in grade(options.one, options.lab, Options(jobs=options.jobs)) if mark.error]
+        failed = [mark for mark in grade(options.one, lab, Options(jobs=options.jobs)) if mark.error]
         return 1 if failed else 0
     WORK.mkdir(parents=True, exist_ok=True)
     kept = WORK / "results.json"
     rows = [Row(**row) for row in json.loads(kept.read_text())] if kept.exists() else []
-    lab = options.lab
     for size in sorted({*options.sizes, *options.alone}):
-        for row in bench(lab, size, options.jobs, options.solutions, stock=size in options.sizes):
+        for row in bench(lab, size, options.jobs, stock=size in options.sizes):
             rows = [r for r in rows if (r.lab, r.grader, r.size) != (row.lab, row.grader, row.size)] + [row]
             figures = f"{row.wall:8.1f} s wall {row.cpu:8.1f} s CPU {row.tree_mb:6d} MB ({row.own_mb} MB itself)"
-            print(f"{lab} {size:4d} {row.grader:6s} {figures}, {row.different} different marks", flush=True)
+            print(f"{lab.name} {size:4d} {row.grader:6s} {figures}, {row.different} different marks", flush=True)
         kept.write_text(json.dumps([asdict(row) for row in rows], indent=1))
         write_documents(rows)
     return 1 if any(row.different for row in rows) else 0

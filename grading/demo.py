@@ -12,8 +12,9 @@ from pathlib import Path
 
 import nbformat
 
-from authoring.answers import read_answers, without_marks
-from authoring.lab import SOLUTIONS, labs, read_lab
+from authoring.answers import read_answers
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab
 from authoring.release import quiet, released
 from grading.execution import sandbox
 from grading.grade import Options, grade, table, write_csv
@@ -30,22 +31,11 @@ class Student:
     expected: dict[str, float]
 
 
-def three(lab: str) -> list[Student]:
+def three(lab: Lab) -> list[Student]:
     """Perfect, untouched and half done."""
-    cells = {
-        c.metadata.nbgrader.grade_id: c
-        for c in read_lab(SOLUTIONS / lab / f"{lab}.py").cells
-        if "nbgrader" in c.metadata
-    }
-    reference = {
-        grade_id.rpartition("-")[0]: without_marks(cell.source)
-        for grade_id, cell in cells.items() if grade_id.endswith(("-solution", "-answer"))
-    }  # fmt: skip
-    full = {
-        g.removesuffix("-check"): float(c.metadata.nbgrader.points) for g, c in cells.items() if g.endswith("-check")
-    }
-    exercises = list(full)
-    half = exercises[: len(exercises) // 2]
+    reference = {asked.name: asked.reference for asked in lab.exercises.values()}
+    full = {asked.name: asked.points for asked in lab.exercises.values() if asked.is_code}
+    half = list(full)[: len(full) // 2]
     zero = dict.fromkeys(full, 0.0)
     return [
         Student("1-parfaite", reference, full),
@@ -54,14 +44,14 @@ def three(lab: str) -> list[Student]:
     ]
 
 
-def the_class(lab: str) -> list[Student]:
+def the_class(lab: Lab) -> list[Student]:
     """Those three, and three with typical mistakes in every other exercise."""
     students = three(lab)
     reference, full = students[0].sources, students[0].expected
     for i, name in enumerate(("4-etourdi", "5-presse", "6-confuse")):
         sources, expected = dict(reference), dict(full)
         for exercise in list(full)[i % 2 :: 2]:
-            mistakes = [a for a in read_answers(SOLUTIONS / lab / "answers" / f"{exercise}.py") if a.kind == "wrong"]
+            mistakes = [a for a in read_answers(lab.answers_path(exercise)) if a.kind == "wrong"]
             mistake = mistakes[i % len(mistakes)]
             sources[exercise], expected[exercise] = mistake.source, mistake.points
         students.append(Student(name, sources, expected))
@@ -80,13 +70,13 @@ def hand_in(notebook: nbformat.NotebookNode, student: Student, folder: Path, lab
     nbformat.write(filled, path)
 
 
-def demo(lab: str, root: Path) -> list[str]:
+def demo(lab: Lab, root: Path) -> list[str]:
     """Run the cycle in `root`; print the marks; return what differs from what was expected."""
     shutil.rmtree(root, ignore_errors=True)
     students = the_class(lab)
     release = nbformat.reads(released(lab).decode(), as_version=4)
     for student in students:
-        hand_in(release, student, root, lab)
+        hand_in(release, student, root, lab.name)
     options = Options(isolated=sandbox.available())  # its own hand-ins can be trusted
     marks = {mark.student: mark for mark in grade(root, lab, options)}
     write_csv(list(marks.values()), root / "grades.csv")
@@ -101,7 +91,7 @@ def demo(lab: str, root: Path) -> list[str]:
             got = mark.points.get(exercise)
             if got is None or abs(got - expected) > 1e-9:
                 problems.append(f"{student.name}, {exercise}: {got} points, expected {expected:g}")
-        if not mark.error and not (root / "feedback" / student.name / lab / f"{lab}.html").exists():
+        if not mark.error and not (root / "feedback" / student.name / lab.name / f"{lab.name}.html").exists():
             problems.append(f"{student.name}: no feedback page")
     return problems
 
@@ -110,9 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.demo", description=__doc__.splitlines()[0])
     parser.add_argument("labs", nargs="*", help="all by default")
     problems = []
-    for lab in parser.parse_args(arguments).labs or labs():
-        root = ROOT / "build" / "demo" / lab
-        print(f"A class of six hands in {lab}; graded in {root.relative_to(ROOT)}/")
+    for lab in Catalogue().chosen(parser.parse_args(arguments).labs):
+        root = ROOT / "build" / "demo" / lab.name
+        print(f"A class of six hands in {lab.name}; graded in {root.relative_to(ROOT)}/")
         problems += demo(lab, root)
     for problem in problems:
         print(f"[FAIL] {problem}", file=sys.stderr)

@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from authoring.lab import LabError, labs
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab, LabError
 from authoring.nbgrader import COURSE
 from authoring.release import quiet
 from grading.book.gradebook import Course
@@ -56,9 +57,9 @@ class Marks:
         return sum(self.points.values())
 
 
-def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
+def grade(root: Path, lab: Lab, options: Options | None = None) -> list[Marks]:
     """Grade what is new among the hand-ins of a lab in the course folder `root`; the marks of all of them."""
-    if not (root / "submitted").is_dir() or not any((root / "submitted").glob(f"*/{lab}")):
+    if not (root / "submitted").is_dir() or not any((root / "submitted").glob(f"*/{lab.name}")):
         return []
     root.mkdir(parents=True, exist_ok=True)
     try:
@@ -68,10 +69,10 @@ def grade(root: Path, lab: str, options: Options | None = None) -> list[Marks]:
             Grading(course, options or Options()).run()
             return [_marks(course, student) for student in course.students()]
     except Timeout:
-        raise LabError(f"{lab}: another grading is at work in this folder.") from None
+        raise LabError(f"{lab.name}: another grading is at work in this folder.") from None
 
 
-def marks_of(root: Path, lab: str) -> list[Marks]:
+def marks_of(root: Path, lab: Lab) -> list[Marks]:
     """The marks of a lab as they are, nothing being graded; the state of a hand-in that never was is `new`."""
     course = Course(root, lab)
     return [_marks(course, student) for student in course.students()]
@@ -308,28 +309,31 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-sandbox", action="store_true", help="run students' code with all your rights")
     parser.add_argument("--scheduler", default="", help="a Dask cluster: local:2, or its address (docs/cluster.md)")
     options = parser.parse_args(arguments)
-    unknown = set(options.labs) - set(labs())
-    if unknown:
-        parser.error(f"unknown lab: {', '.join(sorted(unknown))} (labs: {', '.join(labs())})")
+    catalogue = Catalogue()
+    try:
+        chosen = catalogue.chosen(options.labs)
+    except LabError as error:
+        parser.error(str(error))
     if options.scheduler and not find_spec("distributed"):
         parser.error("--scheduler needs Dask: pip install -c constraints.txt -e '.[cluster]'")
     jobs = max(1, options.jobs) if options.jobs is not None else 0 if options.scheduler else cores()
     marks = []
     try:
-        for lab in options.labs or labs():
+        for lab in chosen:
             marks += grade(COURSE, lab, Options(jobs, not options.cold, not options.no_sandbox, options.scheduler))
     except (LabError, SandboxError) as error:
         print(f"[FAIL] {error}", file=sys.stderr)
         return 1
-    for path in misplaced(COURSE, labs()):
+    for path in misplaced(COURSE, catalogue.names):
         print(f"[WARN] ignored: {path.relative_to(COURSE)} (expected in submitted/<student>/<lab>/)")
     if not marks:
         print(f"Nothing to grade: put hand-ins in {COURSE.relative_to(ROOT)}/submitted/<student>/<lab>/<lab>.ipynb")
         return 0
     from grading.reports.class_report import write_report  # here: it brings matplotlib, which grading does without
 
-    graded = list(dict.fromkeys(mark.lab for mark in marks))
-    others = [mark for lab in labs() if lab not in graded for mark in marks_of(COURSE, lab) if mark.state != "new"]
+    graded = [lab for lab in chosen if lab.name in {mark.lab for mark in marks}]
+    names = [lab.name for lab in graded]
+    others = [m for lab in catalogue if lab.name not in names for m in marks_of(COURSE, lab) if m.state != "new"]
     write_csv([*others, *marks], COURSE / "grades.csv")
     print(table(marks))
     with quiet():

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePosixPath
 
-from authoring import lab as labs
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab
 from authoring.nbgrader import COURSE
 from grading.book.intake import FOLDER_BYTES, FOLDER_FILES, IGNORED
 from grading.grade import Marks, marks_of
@@ -284,11 +285,12 @@ class Worksheet:
             csv.writer(file).writerows([self.titles, *self.rows])
 
 
-def export(root: Path, lab: str, worksheet: Path | None = None, provisional: bool = False) -> tuple[Path, list[str]]:
+def export(root: Path, lab: Lab, worksheet: Path | None = None, provisional: bool = False) -> tuple[Path, list[str]]:
     """Write notes.csv and feedback.zip into moodle/<lab>/ of a course folder: (the folder, what to know of it)."""
-    people = {person.id: person for person in participants(root, lab)}
+    people = {person.id: person for person in participants(root, lab.name)}
     if not people:
-        raise MoodleError(f"{lab}: no submission came from Moodle; run `make import-moodle ZIP=… LAB={lab}` first.")
+        first = f"run `make import-moodle ZIP=… LAB={lab.name}` first"
+        raise MoodleError(f"{lab.name}: no submission came from Moodle; {first}.")
     marks = {mark.student: mark for mark in marks_of(root, lab)}
     maximum = max((mark.maximum for mark in marks.values()), default=0.0)
     sheet = Worksheet.read(worksheet) if worksheet else Worksheet.fresh(list(people.values()), maximum)
@@ -312,9 +314,9 @@ def export(root: Path, lab: str, worksheet: Path | None = None, provisional: boo
     missing = set(people) - {sheet.id_of(row) for row in sheet.rows}
     if missing:
         notes.append("not in the worksheet: " + ", ".join(sorted(people[id].name for id in missing)))
-    folder = root / "moodle" / lab
+    folder = root / "moodle" / lab.name
     sheet.write(folder / "notes.csv")
-    _feedback_zip(folder / "feedback.zip", root, lab, people)
+    _feedback_zip(folder / "feedback.zip", root, lab.name, people)
     return folder, notes
 
 
@@ -357,7 +359,7 @@ def main(arguments: list[str] | None = None) -> int:
     give = verbs.add_parser("export", help="→ class/moodle/<lab>/notes.csv and feedback.zip")
     give.add_argument("--provisional", action="store_true", help="marks too that still wait for a person")
     for verb in (take, give):
-        verb.add_argument("--lab", required=True, choices=labs.labs())
+        verb.add_argument("--lab", required=True, choices=Catalogue().names)
         verb.add_argument("--worksheet", type=Path, help="Moodle's grading worksheet of this assignment")
     options = parser.parse_args(arguments)
     try:
@@ -365,7 +367,7 @@ def main(arguments: list[str] | None = None) -> int:
             students, notes = import_submissions(options.archive, COURSE, options.lab, options.worksheet)
             print(f"{len(students)} submissions → {COURSE.relative_to(ROOT)}/submitted/<name>/{options.lab}/")
         else:
-            folder, notes = export(COURSE, options.lab, options.worksheet, options.provisional)
+            folder, notes = export(COURSE, Catalogue()[options.lab], options.worksheet, options.provisional)
             print(f"{folder.relative_to(ROOT)}/notes.csv: Upload grading worksheet")
             print(f"{folder.relative_to(ROOT)}/feedback.zip: Upload multiple feedback files in a zip")
     except (MoodleError, OSError) as error:

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from sphinx.cmd.build import build_main
 
+from authoring.catalogue import Catalogue
 from authoring.lab import LabError
 from authoring.reference import BUDGETS
 from utils.paths import ROOT
 from website import check
-from website.pages import EDITIONS, Lab, Site, read_labs
+from website.pages import EDITIONS, Shown, Site, read_labs
 
 BUILD = ROOT / "build"
 TARGETS = {"student": BUILD / "site", "teacher": BUILD / "site-enseignant"}
@@ -40,7 +41,7 @@ FRENCH = {
 }
 
 
-def build(edition: str, labs: list[Lab], target: Path | None = None) -> list[str]:
+def build(edition: str, labs: list[Shown], target: Path | None = None) -> list[str]:
     """Build one edition into `target`; what is wrong with it (an empty list: nothing, and it is in place)."""
     target = target or TARGETS[edition]
     work = BUILD / "site-work" / edition
@@ -56,7 +57,7 @@ def build(edition: str, labs: list[Lab], target: Path | None = None) -> list[str
     found = check.faults(work / "html")
     if edition == "student":
         given = "\n".join(cell.source for lab in labs for cell in lab.release.cells)
-        found += [f"secret: {leak}" for leak in check.leaks(work / "html", [lab.name for lab in labs], given)]
+        found += [f"secret: {leak}" for leak in check.leaks(work / "html", [lab.lab for lab in labs], given)]
     if not found:
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     problems = []
     try:
-        labs = read_labs(options.budget)
+        labs = read_labs(Catalogue(), options.budget)
         for edition in options.edition or EDITIONS:
             target = options.to / TARGETS[edition].name if options.to else TARGETS[edition]
             found = build(edition, labs, target)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from authoring.lab import SOLUTIONS, read_lab, secret_lines
+from authoring.lab import Lab
 
 TEXT = {".html", ".js", ".json", ".txt", ".css", ".xml", ".md", ".ipynb", ".py", ".svg"}
 # What makes a browser load something, for each element; `<a href>` waits for a click.
@@ -63,14 +63,13 @@ def faults(site: Path) -> list[str]:
     return found
 
 
-def leaks(site: Path, labs: list[str], given: str = "") -> list[str]:
+def leaks(site: Path, labs: list[Lab], given: str = "") -> list[str]:
     """Lines of solutions or hidden tests that any file of a site shows: « file: line ».
 
     `given`: what students have anyway, the released notebooks; a line that also stands there is no secret.
     """
-    sources = [read_lab(SOLUTIONS / lab / f"{lab}.py") for lab in labs]
     known = plain(given)
-    secret = {plain(line): line for source in sources for line in secret_lines(source) if plain(line) not in known}
+    secret = {plain(line): line for lab in labs for line in lab.secret_lines if plain(line) not in known}
     return [
         f"{path.relative_to(site).as_posix()}: {line}"
         for path in sorted(site.rglob("*")) if path.is_file() and path.suffix in TEXT

@@ -17,9 +17,11 @@ from pathlib import Path
 import nbformat
 
 from authoring.answers import read_answers
-from authoring.lab import SOLUTIONS, LabError, course_url, labs
+from authoring.catalogue import Catalogue
+from authoring.lab import Lab, LabError, course_url
 from authoring.reference import EXECUTED, executed, points
 from authoring.release import released
+from authoring.source import Source
 from utils.paths import ROOT
 
 EDITIONS = ("student", "teacher")
@@ -31,12 +33,16 @@ LABELS = {
 
 
 @dataclass
-class Lab:
-    """A lab: its run, and the notebook that students get."""
+class Shown:
+    """A lab as the site shows it: its run, and the notebook that students get."""
 
-    name: str
+    lab: Lab
     run: nbformat.NotebookNode
     release: nbformat.NotebookNode
+
+    @property
+    def name(self) -> str:
+        return self.lab.name
 
     @property
     def title(self) -> str:
@@ -44,13 +50,13 @@ class Lab:
         return first.group(1) if first else self.name
 
 
-def read_labs(budget: str, folder: Path = EXECUTED) -> list[Lab]:
+def read_labs(catalogue: Catalogue, budget: str, folder: Path = EXECUTED) -> list[Shown]:
     """Every lab of the course, run if it must be; raises LabError if there is none."""
     found = [
-        Lab(name, executed(name, budget, folder), nbformat.reads(released(name).decode(), as_version=4)) for name in labs()
+        Shown(lab, executed(lab, budget, folder), nbformat.reads(released(lab).decode(), as_version=4)) for lab in catalogue
     ]
     if not found:
-        raise LabError(f"no lab in {SOLUTIONS.relative_to(ROOT)}/.")
+        raise LabError(f"no lab in {catalogue.root / 'solutions'}.")
     return found
 
 
@@ -60,7 +66,7 @@ class Site:
 
     edition: str
     folder: Path
-    labs: list[Lab]
+    labs: list[Shown]
     pages: dict[Path, str] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -78,7 +84,7 @@ class Site:
         self.pages |= {path: f"cartes/{_card_name(path)}" for path in cards}
         self.pages |= {path: f"documents/{path.stem.lower()}" for path in documents}
         for lab in self.labs:
-            for path in (ROOT / "notebooks" / "fr" / lab.name / f"{lab.name}.ipynb", SOLUTIONS / lab.name / f"{lab.name}.py"):
+            for path in (lab.lab.release_path(), lab.lab.script):
                 self.pages[path] = f"tp/{lab.name}"
 
         for lab in self.labs:
@@ -122,10 +128,10 @@ class Site:
     def _document(self, path: Path) -> str:
         return self.links(path.read_text(encoding="utf-8"), path)
 
-    def _lab(self, lab: Lab) -> str:
+    def _lab(self, lab: Shown) -> str:
         """One page: the cells of the edition, in order."""
         given = {cell.id: cell for cell in lab.release.cells}
-        source = SOLUTIONS / lab.name / f"{lab.name}.py"
+        source = lab.lab.script
         parts, heading = [], lab.title
         for cell in lab.run.cells:
             if self.edition == "student" and cell.id not in given:
@@ -135,7 +141,7 @@ class Site:
             label = LABELS[self.edition].get(role)
             parts += [f'```{{raw}} html\n<p class="cell-role cell-{role}">{label}</p>\n```'] if label else []
             if cell.cell_type == "markdown":
-                parts.append(self.links(_without_marks(text), source))
+                parts.append(self.links(Source(text).whole, source))
                 heading = (re.findall(r"^#+ (.+)$", text, re.MULTILINE) or [heading])[-1]
             elif cell.cell_type == "code":
                 parts.append(_fence("{code-block} ipython3", text))
@@ -144,7 +150,7 @@ class Site:
                 parts.append(self._download(lab))
         return "\n\n".join(parts) + "\n"
 
-    def _download(self, lab: Lab) -> str:
+    def _download(self, lab: Shown) -> str:
         """The student's notebook, to download (the teacher's edition gives the same one)."""
         target = self.folder / "notebooks" / f"{lab.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +162,7 @@ class Site:
             f"{{download}}`téléchargez le notebook </notebooks/{lab.name}.ipynb>` et enregistrez-le sans le renommer.\n```"
         )
 
-    def _outputs(self, lab: Lab, cell, role: str, heading: str) -> list[str]:
+    def _outputs(self, lab: Shown, cell, role: str, heading: str) -> list[str]:
         """What a cell of the run left, as Markdown; what a student's own code would print is not shown to students."""
         outputs = cell.outputs
         if self.edition == "student":
@@ -192,7 +198,7 @@ class Site:
         path.write_bytes(base64.b64decode(png))
         return f"```{{image}} /figures/{name}\n:alt: {' '.join(alt.split())}\n:class: plot\n```"
 
-    def _rubrics(self, lab: Lab) -> str:
+    def _rubrics(self, lab: Shown) -> str:
         """Answers kept with the marks and messages they get; rubrics of the written ones."""
         parts = [
             f"# Barème — {lab.title}",
@@ -200,7 +206,7 @@ class Site:
             "`make test` ; les réponses écrites se corrigent à la main.",
         ]
         for exercise, maximum in _maxima(lab.run).items():
-            written = SOLUTIONS / lab.name / "answers" / f"{exercise}.md"
+            written = lab.lab.answers_path(exercise, ".md")
             code = written.with_suffix(".py")
             if written.exists():
                 parts.append(_deeper(self.links(written.read_text(encoding="utf-8"), written)))
@@ -231,10 +237,10 @@ class Site:
                           "\n".join(f"| {line} |" for line in lines)]  # fmt: skip
         return "\n\n".join(parts) + "\n"
 
-    def _mistakes(self, lab: Lab) -> list[tuple[str, str, str]]:
+    def _mistakes(self, lab: Shown) -> list[tuple[str, str, str]]:
         rows = []
         for exercise, maximum in _maxima(lab.run).items():
-            path = SOLUTIONS / lab.name / "answers" / f"{exercise}.py"
+            path = lab.lab.answers_path(exercise)
             for answer in read_answers(path) if path.exists() else ():
                 if answer.kind == "wrong" and answer.message:
                     said = " … ou ".join(f"`{_unescaped(part)}`" for part in answer.message.split("|"))
@@ -275,7 +281,7 @@ class Site:
     def _versions(self, measures) -> str:
         return "Bibliothèques : " + ", ".join(f"{name} {number}" for name, number in sorted(measures.versions.items())) + "."
 
-    def _tables(self, lab: Lab) -> list[str]:
+    def _tables(self, lab: Shown) -> list[str]:
         """The tables of results that given and demonstration cells display, under their headings."""
         parts, heading, told = [], "", None
         for cell in lab.run.cells:
@@ -319,7 +325,7 @@ class Site:
                 to = os.path.relpath(self.folder / f"{self.pages[path]}.md", (self.folder / page).parent)
                 return f"[{label}]({to}{'#' + anchor if anchor else ''})"
             kind = "tree" if path.is_dir() else "blob"
-            return f"[{label}]({course_url()}/{kind}/main/{path.relative_to(ROOT).as_posix()})"
+            return f"[{label}]({course_url(ROOT)}/{kind}/main/{path.relative_to(ROOT).as_posix()})"
 
         pieces = re.split(r"(^```.*?^```[ \t]*$)", text, flags=re.MULTILINE | re.DOTALL)
         pieces[::2] = [re.sub(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)", one, piece) for piece in pieces[::2]]
@@ -390,16 +396,12 @@ def _terminal(text: str) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def _without_marks(text: str) -> str:
-    return re.sub(r"^### (?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS)\n?", "", text, flags=re.MULTILINE)
-
-
 def _deeper(text: str) -> str:
     """The same Markdown, its headings one level down."""
     return re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE)
 
 
-def _total(lab: Lab) -> float:
+def _total(lab: Shown) -> float:
     return sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in lab.run.cells)
 
 

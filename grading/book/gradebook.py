@@ -16,12 +16,12 @@ from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from traitlets import Unicode
 
-from authoring import lab as labs
+from authoring.lab import Lab
 from authoring.nbgrader import configuration
 from authoring.release import generate
 from grading.book.ledger import Ledger, fingerprint
 from grading.reports import page as pages
-from grading.reports.result import Lab, Result, read_result
+from grading.reports.result import Result, read_result
 from utils.paths import ROOT
 
 
@@ -58,21 +58,20 @@ class Sanitize(Autograde):
 class Course:
     """A lab in a course folder: its intake (copies of the hand-ins), ledger, gradebook and feedback pages."""
 
-    def __init__(self, root: Path, lab: str):
-        self.root, self.lab = root, lab
+    def __init__(self, root: Path, lab: Lab):
+        self.root, self.about, self.lab = root, lab, lab.name
         self.submitted, self.intake = root / "submitted", root / "intake"
-        self.ledger = Ledger(root / "ledger" / lab)
-        source = labs.read_lab(labs.SOLUTIONS / lab / f"{lab}.py")
-        self.source, self.about = nbformat.writes(source), Lab(lab, source)
+        self.ledger = Ledger(root / "ledger" / self.lab)
+        self.source = nbformat.writes(lab.notebook)
         self.config = configuration(root)
         self.version = hashlib.sha256((self.source + settings(self.config)).encode()).hexdigest()
-        self.config.CourseDirectory.assignment_id = lab
+        self.config.CourseDirectory.assignment_id = self.lab
         self.config.CourseDirectory.submitted_directory = str(self.intake)
         self.config.Executed.folder = str(self.ledger.folder)
         steps = Autograde().autograde_preprocessors
         self.config.Autograde.autograde_preprocessors = [Executed if step is Execute else step for step in steps]
         self._api = NbGraderAPI(config=self.config)
-        self._release = root / "release" / lab / f"{lab}.ipynb"
+        self._release = root / "release" / self.lab / f"{self.lab}.ipynb"
 
     def students(self) -> list[str]:
         """Those who handed in the lab."""
@@ -86,7 +85,7 @@ class Course:
         marker = self.ledger.folder / "lab.version"
         known = marker.read_text() if marker.exists() else ""
         if known != self.version or not self._knows_lab() or not self._release.exists():
-            generate(self.lab, self.root)
+            generate(self.about, self.root)
             marker.write_text(self.version)
         self.release = nbformat.read(self._release, as_version=4)
 

@@ -20,11 +20,12 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from grading.execution import sandbox
-from grading.execution.examiner import Examiner, is_check
+from grading.execution.examiner import Examiner
 from grading.execution.forks import ForkServer
 from grading.execution.runner import NOTEBOOK_SECONDS, Manager, Runner
 from grading.execution.sandbox import Sandbox, SandboxError
 from grading.inside.zygote import ForkError
+from utils.notebook.cells import is_check
 from utils.paths import ROOT, cache_dir
 
 WATCH_SECONDS = 0.5  # between two looks at what the kernels take up

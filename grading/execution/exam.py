@@ -23,10 +23,12 @@ import nbformat
 import numpy as np
 import torch
 
-from grading.execution.examiner import definitions, is_check, outcome_of
+from authoring.source import Source, definitions
+from grading.execution.examiner import outcome_of
 from grading.inside import answering, linux
 from grading.inside.answering import DTYPES
 from grading.inside.wire import receive, send
+from utils.notebook.cells import is_check
 from utils.notebook.demos import is_demo
 
 EXAM_SECONDS = 900  # for one check of one student, whatever the kernel's own limits
@@ -65,10 +67,10 @@ class Lab:
         """Run the lab, stopping before each check: (the cell, its source, a name for messages)."""
         last = max((i for i, cell in enumerate(self.cells) if is_check(cell)), default=-1)
         for i, cell in enumerate(self.cells[: last + 1]):
-            source, name = _without_marks(cell.source), f"<cell {i}>"
+            source, name = Source(cell.source).whole, f"<cell {i}>"
             if is_check(cell):
                 yield cell, source, name
-                later = "\n".join(_without_marks(c.source) for c in self.cells[i + 1 :] if is_check(c))
+                later = "\n".join(Source(c.source).whole for c in self.cells[i + 1 :] if is_check(c))
                 before = set(self.namespace)
                 with contextlib.suppress(Exception):
                     execute(_needed(source, later), self.namespace, name)
@@ -514,10 +516,6 @@ def execute(source: str, namespace: dict, name: str, printed: io.StringIO | None
     with contextlib.redirect_stdout(printed or io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         exec(compile(tree, name, "exec"), namespace)
         return eval(compile(last, name, "eval"), namespace) if last else None
-
-
-def _without_marks(source: str) -> str:
-    return "\n".join(line for line in source.splitlines() if not line.strip().startswith(("### BEGIN ", "### END ")))
 
 
 def _needed(source: str, later: str) -> str:

@@ -13,7 +13,6 @@ A check that does not give the reference solution its full marks this way is run
 nbgrader does it; `Examiner.fit` says so.
 """
 
-import ast
 import contextlib
 import hashlib
 import json
@@ -27,9 +26,9 @@ from pathlib import Path
 
 import nbformat
 
-from authoring.lab import HIDDEN_MARKS
 from grading.execution.forks import ONE_THREAD
 from grading.inside.wire import receive
+from utils.notebook.cells import is_check
 from utils.paths import ROOT
 
 
@@ -140,26 +139,3 @@ def outcome_of(line: socket.socket, seconds: float) -> dict | None:
         return receive(line)[0]
     except (OSError, EOFError, ValueError):
         return None
-
-
-def is_check(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell holds tests written by the teacher (and not an answer of the student's to be marked)."""
-    marks = cell.metadata.get("nbgrader", {})
-    return cell.cell_type == "code" and bool(marks.get("grade")) and not marks.get("solution")
-
-
-def visible(source: str) -> str:
-    """A check as students have it, without its hidden tests."""
-    kept, hidden = [], False
-    for line in source.splitlines():
-        hidden = hidden or line.strip() == HIDDEN_MARKS[0]
-        if not hidden:
-            kept.append(line)
-        hidden = hidden and line.strip() != HIDDEN_MARKS[1]
-    return "\n".join(kept)
-
-
-def definitions(source: str) -> str:
-    """What a check cell imports and defines at its top, without its tests: later cells may use these names."""
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-    return "\n".join(ast.unparse(node) for node in ast.parse(source).body if isinstance(node, kinds))

@@ -27,9 +27,11 @@ from nbformat.v4 import new_code_cell, new_output
 from nbgrader.preprocessors import Execute
 from traitlets import Any
 
+from authoring.source import Source, definitions
 from grading.execution import sandbox
-from grading.execution.examiner import Examiner, definitions, is_check, outputs, visible
+from grading.execution.examiner import Examiner, outputs
 from grading.execution.probe import ALTERED, probe
+from utils.notebook.cells import is_check
 from utils.paths import ROOT
 
 FORKED, ALONE = "llm-course-fork", "llm-course-alone"  # the names of our two ways to start a kernel
@@ -187,7 +189,7 @@ class Runner(Execute):
             listening.listen(1)
             line = self._examiner.invite(cell.metadata.nbgrader.grade_id, listening)
         call = f"__import__('grading.inside.answering').inside.answering.answer({str(path)!r})"
-        call += f"\n{definitions(visible(cell.source))}"
+        call += f"\n{definitions(Source(cell.source).visible)}"
         asked = new_code_cell(call)
         with line:
             self._execute(asked, resources, index)

@@ -20,13 +20,14 @@ from markupsafe import Markup
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from authoring import lab as labs
-from authoring.answers import read_answers, without_marks
+from authoring.answers import read_answers
+from authoring.catalogue import Catalogue
+from authoring.lab import Exercise, Lab, LabError
 from authoring.nbgrader import COURSE
 from authoring.release import quiet
 from grading.book.gradebook import Course
 from grading.reports.page import LABELS, SIGNS, points, render, write
-from grading.reports.result import SAME_MESSAGE, Lab, Result
+from grading.reports.result import SAME_MESSAGE, Result
 from grading.reports.similarity import Pair, alike
 from utils.paths import ROOT
 
@@ -55,14 +56,14 @@ def class_report(lab: Lab, results: list[Result]) -> str:
     """The page."""
     graded = [result for result in results if not result.error]
     totals = sorted(result.points for result in graded)
-    maximum = max((result.maximum for result in graded), default=sum(lab.points.values()))
+    maximum = max((result.maximum for result in graded), default=lab.points)
     quartiles = statistics.quantiles(totals, n=4, method="inclusive")[::2] if len(totals) > 1 else totals * 2
-    rows = [_exercise(lab, name, graded) for name in lab.titles]
+    rows = [_exercise(asked, graded) for asked in lab.exercises.values()]
     return render(
         "report.html",
         lab=lab, results=results, graded=graded, maximum=maximum, quartiles=quartiles,
         median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in STATES if any(
-            row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, titles=lab.titles, low=LOW,
+            row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, low=LOW,
         figures=_figures(totals, maximum, rows, graded) if graded else [], messages=frequent_messages(graded),
         stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(lab, graded),
         aside=[r for r in results if r.error],
@@ -71,13 +72,13 @@ def class_report(lab: Lab, results: list[Result]) -> str:
     )  # fmt: skip
 
 
-def _exercise(lab: Lab, name: str, graded: list[Result]) -> dict:
-    found = [exercise for result in graded for exercise in result.exercises if exercise.name == name]
+def _exercise(asked: Exercise, graded: list[Result]) -> dict:
+    found = [exercise for result in graded for exercise in result.exercises if exercise.name == asked.name]
     marked = [e.points / e.maximum for e in found if e.state != "waiting" and e.maximum]
     read = 2 * len(marked) >= len(found)  # with most answers unread, a mean would be of the empty ones
     success = round(100 * statistics.mean(marked)) if marked and read else None
     counts = Counter(exercise.state for exercise in found)
-    return {"title": lab.titles[name], "maximum": lab.points[name], "success": success, "counts": counts}
+    return {"title": asked.title, "maximum": asked.points, "success": success, "counts": counts}
 
 
 # ------------------------------------------------------------------------------------------------ what went wrong
@@ -113,7 +114,7 @@ def normalised(message: str) -> str:
 
 def _stuck(lab: Lab, graded: list[Result]) -> list[dict]:
     """Those with few points or much untouched, the furthest behind first."""
-    number = {name: str(i) for i, name in enumerate(lab.titles, start=1)}
+    number = {name: str(i) for i, name in enumerate(lab.exercises, start=1)}
     rows = []
     for result in graded:
         untouched = [number[e.name] for e in result.exercises if e.state in ("untouched", "unrun")]
@@ -145,7 +146,7 @@ def _to_check(graded: list[Result]) -> list[dict]:
 def _to_mark(lab: Lab, graded: list[Result]) -> list[tuple[str, int]]:
     """Answers that no person has marked yet: (exercise, how many)."""
     names = [e.name for result in graded for e in result.waiting if not e.by_hand]
-    return [(title, names.count(name)) for name, title in lab.titles.items() if name in names]
+    return [(asked.title, names.count(name)) for name, asked in lab.exercises.items() if name in names]
 
 
 def similar(lab: Lab, graded: list[Result]) -> list[Pair]:
@@ -156,12 +157,12 @@ def similar(lab: Lab, graded: list[Result]) -> list[Pair]:
         for result in graded
     }
     standard: dict[str, list[str]] = {OWN_CELLS: lab.given}
-    for name in lab.titles:
-        standard[name] = [lab.stubs.get(name, ""), without_marks(lab.references.get(name, ""))]
-        kept = labs.SOLUTIONS / lab.name / "answers" / f"{name}.py"
+    for name, asked in lab.exercises.items():
+        standard[name] = [asked.stub, asked.reference]
+        kept = lab.answers_path(name)
         if kept.exists():
             standard[name] += [answer.source for answer in read_answers(kept) if answer.kind == "right"]
-    return alike(works, standard, prose={name for name, check in lab.checks.items() if not check})
+    return alike(works, standard, prose={name for name, asked in lab.exercises.items() if not asked.is_code})
 
 
 # --------------------------------------------------------------------------------------------------------- figures
@@ -260,7 +261,7 @@ def _success(rows: list[dict]) -> Figure:
 
 
 # --------------------------------------------------------------------------------------------------------- command
-def write_report(root: Path, lab: str) -> Path | None:
+def write_report(root: Path, lab: Lab) -> Path | None:
     """Write report/<lab>.html of a course folder; None if nobody handed in the lab."""
     course = Course(root, lab)
     students = sorted(course.students(), key=_alphabetical)
@@ -268,8 +269,8 @@ def write_report(root: Path, lab: str) -> Path | None:
         return None
     with course.gradebook() as gradebook:
         results = [course.result(student, gradebook) for student in students]
-    path = root / "report" / f"{lab}.html"
-    write(path, class_report(course.about, results))
+    path = root / "report" / f"{lab.name}.html"
+    write(path, class_report(lab, results))
     return path
 
 
@@ -283,15 +284,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.reports.class_report", description=__doc__.splitlines()[0])
     parser.add_argument("labs", nargs="*", help="all by default")
     options = parser.parse_args(arguments)
-    unknown = set(options.labs) - set(labs.labs())
-    if unknown:
-        parser.error(f"unknown lab: {', '.join(sorted(unknown))} (labs: {', '.join(labs.labs())})")
+    try:
+        chosen = Catalogue().chosen(options.labs)
+    except LabError as error:
+        parser.error(str(error))
     found = []
-    for lab in options.labs or labs.labs():
+    for lab in chosen:
         with quiet():
             found.append(write_report(COURSE, lab))
         if found[-1]:
-            print(f"{lab} → {found[-1].relative_to(ROOT)}")
+            print(f"{lab.name} → {found[-1].relative_to(ROOT)}")
     if not any(found):
         print(f"Nothing to report: no hand-in in {COURSE.relative_to(ROOT)}/submitted/")
     return 0

@@ -3,7 +3,8 @@
 from nbconvert.preprocessors import Preprocessor
 from traitlets import default
 
-from grading.reports.result import ANSI, RESERVED_LINE, TOO_SHORT, without_hidden
+from authoring.lab import ANSI, HIDDEN_LENGTH, scrubbed
+from authoring.source import Source
 
 
 class HideTests(Preprocessor):
@@ -14,12 +15,13 @@ class HideTests(Preprocessor):
         return True  # nbconvert leaves a preprocessor out unless it says so itself
 
     def preprocess(self, nb, resources):
-        parts = [without_hidden(cell.source) for cell in nb.cells]
-        public = "\n".join(shown for shown, _ in parts)
-        hidden = {line.strip() for _, lines in parts for line in lines}
-        self._hidden = [line for line in hidden if len(line) >= TOO_SHORT and line not in public]
-        for cell, (shown, kept) in zip(nb.cells, parts, strict=True):
-            cell.source = shown
+        sources = [Source(cell.source) for cell in nb.cells]
+        public = "\n".join(source.visible for source in sources)
+        hidden = {line.strip() for source in sources for line in source.hidden.splitlines()}
+        self._hidden = {line for line in hidden if len(line) >= HIDDEN_LENGTH and line not in public}
+        for cell, source in zip(nb.cells, sources, strict=True):
+            kept = source.hidden
+            cell.source = source.visible
             for output in cell.get("outputs", []):
                 self._clean(output, bool(kept))
         return nb, resources
@@ -39,6 +41,4 @@ class HideTests(Preprocessor):
 
     def _scrubbed(self, text: str) -> str:
         bare = ANSI.sub("", text)
-        if not any(line in bare for line in self._hidden):
-            return text
-        return "\n".join(RESERVED_LINE if any(h in line for h in self._hidden) else line for line in bare.splitlines())
+        return scrubbed(text, self._hidden) if any(line in bare for line in self._hidden) else text

@@ -16,8 +16,8 @@ import jinja2
 import mistune
 from markupsafe import Markup
 
-from authoring import lab as labs
-from grading.reports.result import Exercise, Lab, Result
+from authoring.lab import Lab
+from grading.reports.result import Exercise, Result
 
 TEMPLATES = Path(__file__).parent / "templates"
 NBSP = "\u00a0"
@@ -49,7 +49,7 @@ def points(number: float) -> str:
 def feedback(lab: Lab, result: Result, ours: bool = False) -> str:
     """The page.  `ours`: the hand-in could not be graded, and its student is not at fault."""
     marked = {e.name for e in result.exercises if e.by_hand and not e.is_code}  # earlier, it would give the answer away
-    rubrics = {name: rubric(lab.name, name) if name in marked else "" for name in lab.titles}
+    rubrics = {name: rubric(lab, name) if name in marked else "" for name in lab.exercises}
     reason = OURS if ours else result.error
     return render(
         "feedback.html",
@@ -85,9 +85,9 @@ def write(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
-def rubric(lab: str, exercise: str) -> Markup:
+def rubric(lab: Lab, exercise: str) -> Markup:
     """What was expected of a written answer, from the teacher's file, without its sample answers; empty if none."""
-    path = labs.SOLUTIONS / lab / "answers" / f"{exercise}.md"
+    path = lab.answers_path(exercise, ".md")
     if not path.exists():
         return Markup("")
     text = re.split(r"^## ", path.read_text(encoding="utf-8"), maxsplit=1, flags=re.MULTILINE)[0]

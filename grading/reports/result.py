@@ -4,124 +4,22 @@ Marks come from nbgrader's gradebook, never from what a notebook printed; what t
 The text of hidden tests is taken out of everything that is kept here.
 """
 
-import ast
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 
-from authoring.answers import untouched
-from authoring.lab import HIDDEN_MARKS, SOLUTION_MARKS
-from authoring.nbgrader import TEXT_STUB
+from authoring.lab import ANSI, Lab
+from authoring.lab import Exercise as Asked
 from grading.book.ledger import Entry, Ledger
+from utils.notebook.cells import grade_id
 
-RESERVED_LINE = "(ligne d'un test réservé à la correction)"
 SAME_MESSAGE = "(même message que ci-dessus)"
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 TEST_LINE = re.compile(r"^  (✅|❌|⏳) (?:([\d,]+)/([\d,]+)  )?(.*)$")  # a test worth no point shows none
 MARKS = {"✅": "right", "❌": "wrong", "⏳": "untouched"}
-_REGION = re.compile(rf"{SOLUTION_MARKS[0]}.*?{SOLUTION_MARKS[1]}", re.DOTALL)
-TOO_SHORT = 8  # characters: a line of a hidden test below this tells nothing, and stands in many texts
-
-
-# ---------------------------------------------------------------------------------------------------------- the lab
-class Lab:
-    """What the reports need of a lab's source: titles, the text of the hidden tests, the stubs."""
-
-    def __init__(self, name: str, source: NotebookNode):
-        self.name, self._cells = name, source.cells
-        self.titles: dict[str, str] = {}  # of the exercises that give points, in order
-        self.points: dict[str, float] = {}
-        self.stubs: dict[str, str] = {}
-        self.checks: dict[str, str] = {}
-        self.references: dict[str, str] = {}
-        self.given: list[str] = []  # code that every student gets
-        self.title, heading = name, ""
-        for cell in self._cells:
-            if cell.cell_type == "markdown":
-                found = re.findall(r"^(#+) (.+)$", cell.source, re.MULTILINE)
-                self.title = next((plain(text) for marks, text in found if marks == "#"), self.title)
-                heading = next((plain(t) for _, t in reversed(found) if t.startswith("Exercice")), heading)
-            marks = cell.metadata.get("nbgrader", {})
-            exercise, _, role = marks.get("grade_id", "").rpartition("-")
-            if cell.cell_type == "code":
-                self.given.append(_REGION.sub("", without_hidden(cell.source)[0]))
-            if role in ("solution", "answer"):
-                self.references[exercise] = cell.source
-                text = marks["cell_type"] == "markdown"
-                self.stubs[exercise] = _REGION.sub(TEXT_STUB, cell.source) if text else untouched(cell.source)
-            if marks.get("grade"):
-                self.titles[exercise] = heading or _report_title(cell.source) or exercise
-                self.points[exercise], heading = float(marks["points"]), ""
-                self.checks[exercise] = cell.source if role == "check" else ""
-
-    @cached_property
-    def hidden(self) -> set[str]:
-        """The lines of the hidden tests that stand nowhere else in what students get."""
-        public, hidden = [], set()
-        for cell in self._cells:
-            shown, kept = without_hidden(cell.source)
-            public.append(_REGION.sub("", shown))
-            hidden |= {line.strip() for line in kept if len(line.strip()) >= TOO_SHORT}
-        told = "\n".join(public)
-        return {line for line in hidden if line not in told and not line.startswith("###")}
-
-    def scrub(self, text: str) -> str:
-        """`text` without colours, and without a line that shows one of a hidden test."""
-        lines = ANSI.sub("", text).splitlines()
-        return "\n".join(RESERVED_LINE if any(h in line for h in self.hidden) else line for line in lines)
-
-    def is_reserved(self, exercise: str, title: str) -> bool:
-        """Does this test stand among the hidden ones?  (Known by its title, which may hold values.)"""
-        hidden = "\n".join(without_hidden(self.checks[exercise])[1])
-        return any(pattern.fullmatch(title) for pattern in _test_titles(hidden))
-
-
-def without_hidden(source: str) -> tuple[str, list[str]]:
-    """A cell's source without its hidden tests, and the lines of these."""
-    shown, hidden, inside = [], [], False
-    for line in source.splitlines():
-        inside = inside or line.strip() == HIDDEN_MARKS[0]
-        (hidden if inside else shown).append(line)
-        inside = inside and line.strip() != HIDDEN_MARKS[1]
-    return "\n".join(shown), hidden
-
-
-def plain(heading: str) -> str:
-    """A Markdown heading as text."""
-    return re.sub(r"[*`]", "", heading).strip()
-
-
-def _calls(source: str, name: str) -> Iterable[ast.expr]:
-    """The first argument of each call of `name` in a piece of source; none if it cannot be parsed."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # a cell with a magic
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args:
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if called == name:
-                yield node.args[0]
-
-
-def _report_title(source: str) -> str:
-    titles = [node.value for node in _calls(source, "Report") if isinstance(node, ast.Constant)]
-    return str(titles[0]) if titles else ""
-
-
-def _test_titles(source: str) -> list[re.Pattern]:
-    patterns = []
-    for node in _calls(source, "test"):
-        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-        texts = [re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".*" for part in parts]
-        patterns.append(re.compile("".join(texts)))
-    return patterns
 
 
 # ------------------------------------------------------------------------------------------------------ the hand-in
@@ -199,9 +97,11 @@ def read_result(lab: Lab, student: str, ledger: Ledger, gradebook: Gradebook, no
     except (MissingEntry, OSError, ValueError):
         result.error = "La copie n'a pas encore pu être corrigée."
         return result
-    cells = {cell.metadata.get("nbgrader", {}).get("grade_id", ""): cell for cell in executed.cells}
-    result.own_cells = [c.source for c in executed.cells if c.cell_type == "code" and "nbgrader" not in c.metadata]
-    result.exercises = [_exercise(lab, name, cells, grades, comments) for name in lab.titles]
+    cells = {grade_id(cell): cell for cell in executed.cells}
+    result.own_cells = [c.source for c in executed.cells if c.cell_type == "code" and not grade_id(c)]
+    result.exercises = [
+        _exercise(lab, asked, cells, grades, comments) for asked in lab.exercises.values()
+    ]
     return result
 
 
@@ -213,16 +113,16 @@ def _marks(gradebook: Gradebook, lab: str, student: str) -> tuple[dict, dict]:
     return grades, {name: text for name, text in told.items() if text}
 
 
-def _exercise(lab: Lab, name: str, cells: dict, grades: dict, comments: dict) -> Exercise:
-    code = bool(lab.checks[name])
+def _exercise(lab: Lab, asked: Asked, cells: dict, grades: dict, comments: dict) -> Exercise:
+    code, name = asked.is_code, asked.name
     work, check = cells.get(f"{name}-solution" if code else f"{name}-answer"), cells.get(f"{name}-check")
     grade = grades.get(f"{name}-check" if code else f"{name}-answer")
-    exercise = Exercise(name, lab.titles[name], "wrong", 0.0, lab.points[name], is_code=code)
+    exercise = Exercise(name, asked.title, "wrong", 0.0, asked.points, is_code=code)
     exercise.comment = "\n\n".join(comments[key] for key in (f"{name}-solution", f"{name}-check", f"{name}-answer")
                                    if key in comments)  # fmt: skip
     if work is not None:
         exercise.answer = work.source
-        exercise.changed = work.source.strip() != lab.stubs.get(name, "").strip()
+        exercise.changed = work.source.strip() != asked.stub.strip()
     if grade is None:  # a cell that the lab has and this grading did not know
         exercise.state, exercise.waiting = "waiting", True
         return exercise
@@ -230,7 +130,7 @@ def _exercise(lab: Lab, name: str, cells: dict, grades: dict, comments: dict) ->
     exercise.by_hand, exercise.waiting = grade.manual_score is not None, bool(grade.needs_manual_grade)
     attempted, stopped = True, ""
     if code and check is not None:
-        attempted, exercise.tests, said = _checked(lab, name, check)
+        attempted, exercise.tests, said = _checked(lab, asked, check)
         stopped = _error(check)
         own = _error(work) if work is not None else ""
         exercise.message = lab.scrub(f"Votre cellule s'arrête sur {own}" if own and not _OURS.match(own) else
@@ -254,11 +154,11 @@ def _state(exercise: Exercise, attempted: bool, stopped: str) -> str:
     return "partial" if exercise.points > 1e-9 else "wrong"
 
 
-def _checked(lab: Lab, name: str, cell: NotebookNode) -> tuple[bool, list[Test], str]:
+def _checked(lab: Lab, asked: Asked, cell: NotebookNode) -> tuple[bool, list[Test], str]:
     """What a check printed: (attempted, its tests, its text if it is no `Report`)."""
     outputs = cell.get("outputs", [])
     printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
-    lines, title = ANSI.sub("", printed).splitlines(), _report_title(lab.checks[name])
+    lines, title = ANSI.sub("", printed).splitlines(), asked.report_title
     # The report comes last: whatever the student's function printed stands above it.
     starts = [i for i, line in enumerate(lines) if title and (line == title or line.startswith(f"⏳ {title} :"))]
     if not starts:
@@ -270,7 +170,7 @@ def _checked(lab: Lab, name: str, cell: NotebookNode) -> tuple[bool, list[Test],
         if found := TEST_LINE.match(line):
             mark, points, maximum, told = found.groups()
             tests.append(Test(told, MARKS[mark], _number(points or "0"), _number(maximum or "0")))
-            tests[-1].reserved = lab.is_reserved(name, told)
+            tests[-1].reserved = asked.is_reserved(told)
         elif tests and line.startswith(" " * 9):
             tests[-1].message += ("\n" if tests[-1].message else "") + lab.scrub(line[9:])
     return True, tests, ""

@@ -126,6 +126,12 @@ def role(cell: NotebookNode) -> str:
     return grade_id(cell).rpartition("-")[2]
 
 
+def is_check(cell: NotebookNode) -> bool:
+    """Whether a cell holds tests written by the teacher (and not an answer of the student's to be marked)."""
+    marks = cell.metadata.get("nbgrader", {})
+    return cell.cell_type == "code" and bool(marks.get("grade")) and not marks.get("solution")
+
+
 def locked(cell: NotebookNode) -> bool:
     """Whether a cell of a release is the course's own, which a student is not to edit."""
     return bool(grade_id(cell) and cell.metadata.nbgrader.get("locked", False))
