@@ -3,15 +3,14 @@
 import pytest
 
 from authoring import answers
-from authoring import lab as labs
-from tests.toy_lab import LAB
+from authoring.lab import LabError
 
 
 def test_toy_answers_get_what_they_should(toy, monkeypatch):
     monkeypatch.setenv("COURSE_BUDGET", "small")  # restored afterwards, as run() sets it
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    outcomes = list(answers.run(LAB))
+    outcomes = list(answers.run(toy))
     assert [o.problem for o in outcomes if o.problem] == []
     kinds = [o.answer.kind for o in outcomes]
     assert kinds == ["reference", "untouched", "right", "right", "wrong", "wrong", "wrong"] * 2
@@ -20,21 +19,21 @@ def test_toy_answers_get_what_they_should(toy, monkeypatch):
 def test_a_wrong_expectation_is_seen(toy, monkeypatch):
     for name in ("COURSE_BUDGET", "NBGRADER_EXECUTION", "MPLBACKEND"):
         monkeypatch.setenv(name, "")
-    path = toy.parent / "answers" / "ex1_double.py"
+    path = toy.answers_path("ex1_double")
     path.write_text(path.read_text().replace("points=0.5", "points=2").replace("obtenu : 1", "une chose jamais dite"))
-    problems = [o.problem for o in answers.run(LAB) if o.problem]
+    problems = [o.problem for o in answers.run(toy) if o.problem]
     assert len(problems) == 2 and "expected 2" in problems[0] and "did not print" in problems[1]
 
 
 def test_too_few_answers_are_refused(toy):
-    path = toy.parent / "answers" / "ex1_double.py"
+    path = toy.answers_path("ex1_double")
     path.write_text(path.read_text().split("# %% [wrong] points=0 ")[0])
-    with pytest.raises(labs.LabError, match="fewer than 3 wrong"):
-        answers._all_answers(LAB, "ex1_double", "")
+    with pytest.raises(LabError, match="fewer than 3 wrong"):
+        answers._all_answers(toy, "ex1_double", "")
 
 
 def test_a_bad_header_is_refused(toy):
-    path = toy.parent / "answers" / "ex1_double.py"
+    path = toy.answers_path("ex1_double")
     path.write_text(path.read_text().replace("# %% [right] a sum", "# %% [almost] a sum"))
-    with pytest.raises(labs.LabError, match="header"):
+    with pytest.raises(LabError, match="header"):
         answers.read_answers(path)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from authoring import edition as students
-from authoring.lab import labs
+from authoring.catalogue import Catalogue
 from utils.paths import ROOT
 
 
@@ -32,7 +32,7 @@ def test_nothing_that_students_must_not_see(edition):
     texts = [path.read_bytes() for path in edition.rglob("*") if path.is_file() and ".git" not in path.parts]
     for secret in (b"BEGIN SOLUTION", b"BEGIN HIDDEN TESTS"):
         assert not any(secret in text for text in texts)
-    assert sorted(path.name for path in (edition / "notebooks" / "fr").iterdir()) == sorted(labs())
+    assert sorted(path.name for path in (edition / "notebooks" / "fr").iterdir()) == sorted(Catalogue().names)
 
 
 def test_students_have_what_they_need(edition):

@@ -4,10 +4,8 @@ import csv
 import html
 import re
 
-import pytest
-
 from grading import demo, formgrader, grade
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 
 STUDENT, MARK = "1-parfaite", 1.5
 PRESS = """async (address) => {
@@ -17,17 +15,16 @@ PRESS = """async (address) => {
 COMMENT = "Bonne réponse ; précisez « le corrigé » & donnez un exemple."
 
 
-@pytest.mark.usefixtures("toy")
 def test_a_mark_and_a_comment_given_by_hand(page, jupyter, tmp_path, photograph):
     root = tmp_path / "class"
-    assert demo.demo(LAB, root) == []
+    assert demo.demo(TOY, root) == []
     with jupyter(root, command=formgrader.command(root)) as server:
         page.goto(server.url("lab"))  # the address that JupyterLab prints: it lets the browser in
         page.wait_for_selector(".lm-MenuBar-item:has-text('Nbgrader')")
         page.goto(server.url(f"formgrader/manage_submissions/{LAB}"))
         page.wait_for_selector(f"td:has-text('{STUDENT}')")
         shown = page.locator("tbody").inner_text()
-        assert all(student.name in shown for student in demo.the_class(LAB))
+        assert all(student.name in shown for student in demo.the_class(TOY))
         photograph(page, "formgrader-classe")
         # nbgrader's own button would run the student's code without walls.
         press = f"formgrader/api/submission/{LAB}/{STUDENT}/autograde"
@@ -51,7 +48,7 @@ def test_a_mark_and_a_comment_given_by_hand(page, jupyter, tmp_path, photograph)
         photograph(page, "formgrader-copie")
 
     # `make grade` again: nothing is executed, only the page that changed is made anew.
-    marks = grade.grade(root, LAB)
+    marks = grade.grade(root, TOY)
     (mine,) = (mark for mark in marks if mark.student == STUDENT)
     assert mine.points["ex3_words"] == MARK and not mine.to_grade
     grade.write_csv(marks, root / "grades.csv")

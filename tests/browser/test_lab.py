@@ -9,7 +9,7 @@ import re
 import nbformat
 import pytest
 
-from authoring import lab as labs
+from authoring.catalogue import Catalogue
 from authoring.release import released
 from grading import demo
 
@@ -63,10 +63,10 @@ def run_all(page, server, path) -> nbformat.NotebookNode:
 
 @pytest.mark.timeout(RUN_SECONDS + 300)
 def test_a_released_lab_opens(page, running, tmp_path, photograph):
-    for name in labs.labs():
-        (tmp_path / f"{name}.ipynb").write_bytes(released(name))
+    for name in Catalogue().names:
+        (tmp_path / f"{name}.ipynb").write_bytes(released(Catalogue()[name]))
     with running(tmp_path) as server:
-        for name in labs.labs():
+        for name in Catalogue().names:
             opened(page, server, f"{name}.ipynb")
             title = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4).cells[0].source.splitlines()[0]
             shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) h1").first.inner_text()
@@ -77,8 +77,8 @@ def test_a_released_lab_opens(page, running, tmp_path, photograph):
 
 @pytest.mark.timeout(RUN_SECONDS + 300)
 def test_run_all_on_a_filled_copy_and_a_click_in_the_playground(page, running, tmp_path, photograph):
-    student = demo.the_class(LAB)[0]
-    demo.hand_in(nbformat.reads(released(LAB).decode(), as_version=4), student, tmp_path, LAB)
+    student = demo.the_class(Catalogue()[LAB])[0]
+    demo.hand_in(nbformat.reads(released(Catalogue()[LAB]).decode(), as_version=4), student, tmp_path, LAB)
     folder = tmp_path / "submitted" / student.name / LAB
     with running(folder) as server:
         opened(page, server, f"{LAB}.ipynb")

@@ -1,16 +1,14 @@
-"""The toy lab as the only lab of the course."""
+"""Classes of the toy lab."""
 
 import shutil
 
 import nbformat
 import pytest
 
-from authoring import lab as labs
-from authoring import release
 from grading import demo, grade
 from grading.execution import engine as kernels
 from grading.execution import sandbox
-from tests.toy_lab import LAB, SOURCE
+from tests.toy_lab import LAB, TOY
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -74,17 +72,12 @@ def graded_once(tmp_path_factory, toy_release):
     for folder in base.glob(f"course/submitted/*/{LAB}"):  # as nbgrader's exchange collects them
         (folder / "timestamp.txt").write_text("2026-01-01 00:00:00.000000 UTC")
         (folder / "submission_secret.txt").write_text(folder.parent.name)
-    (base / "solutions" / LAB).mkdir(parents=True)
-    (base / "solutions" / LAB / f"{LAB}.py").write_text(SOURCE, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (labs, release):
-            patch.setattr(module, "SOLUTIONS", base / "solutions")
-        grade.grade(base / "course", LAB, grade.Options(jobs=2))
+    grade.grade(base / "course", TOY, grade.Options(jobs=2))
     return base / "course"
 
 
 @pytest.fixture
-def graded(toy, graded_once, tmp_path):
+def graded(graded_once, tmp_path):
     """A copy of that folder, to do what one likes with."""
     shutil.copytree(graded_once, tmp_path / "graded")
     return tmp_path / "graded"

@@ -1,6 +1,6 @@
 """Grades the toy class in a process of its own, for the tests that kill it.
 
-    python -m tests.grading.grade_toy SOLUTIONS ROOT LOG
+    python -m tests.grading.grade_toy ROOT LOG
 
 LOG gets a line for the fork server's process id, and one for each notebook when its execution begins.
 """
@@ -8,16 +8,12 @@ LOG gets a line for the fork server's process id, and one for each notebook when
 import sys
 from pathlib import Path
 
-from authoring import lab as labs
-from authoring import release
 from grading import grade
 from grading.execution import engine as kernels
-from tests.toy_lab import LAB
+from tests.toy_lab import TOY
 
 
-def main(solutions: str, root: str, log: str) -> None:
-    labs.SOLUTIONS = release.SOLUTIONS = Path(solutions)
-
+def main(root: str, log: str) -> None:
     def say(line: str) -> None:
         with open(log, "a", encoding="utf-8") as file:
             print(line, file=file, flush=True)
@@ -33,7 +29,7 @@ def main(solutions: str, root: str, log: str) -> None:
         return sanitized(course, path)
 
     kernels.Engine.wait, grade.Course.sanitized = told_wait, told_sanitized
-    marks = grade.grade(Path(root), LAB, grade.Options(jobs=2))
+    marks = grade.grade(Path(root), TOY, grade.Options(jobs=2))
     say("done " + " ".join(f"{mark.student}={mark.total:g}" for mark in marks))
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from grading import bench, demo
-from tests.toy_lab import LAB
+from tests.toy_lab import TOY
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_the_documents(folders):
     assert "2 DIFFER" in (folders / "docs" / "grading-bench.md").read_text(encoding="utf-8")
 
 
-def test_marks_are_those_that_were_meant(toy):
-    perfect, untouched, half = demo.three(LAB)
+def test_marks_are_those_that_were_meant():
+    perfect, untouched, half = demo.three(TOY)
     assert perfect.expected == {"ex1_double": 2.0, "ex2_noisy": 1.0} and set(perfect.sources) == {
         "ex1_double", "ex2_noisy", "ex3_words"
     }  # fmt: skip

@@ -7,11 +7,11 @@ import pytest
 from nbgrader.api import Gradebook
 
 from grading import demo, grade
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 
 
 @pytest.fixture
-def course(toy, student_notebook, tmp_path):
+def course(student_notebook, tmp_path):
     """A course folder with hand-ins of several kinds."""
     root = tmp_path / "course"
     cells = {
@@ -31,7 +31,7 @@ def course(toy, student_notebook, tmp_path):
 
 
 def test_the_cycle(course):
-    marks = {mark.student: mark for mark in grade.grade(course, LAB)}
+    marks = {mark.student: mark for mark in grade.grade(course, TOY)}
     assert marks["anne"].points == {"ex1_double": 2.0, "ex2_noisy": 1.0, "ex3_words": 0.0}  # stderr is no failure
     assert marks["boris"].points["ex1_double"] == 1.5  # partial credit; its hidden test failed
     assert marks["chloé"].total == 0 and not marks["chloé"].error
@@ -55,13 +55,13 @@ def test_manual_marks_and_comments_survive_a_new_grading(course):
     notebook = nbformat.read(answer, as_version=4)
     notebook.cells[-1].source = "Parce que."
     nbformat.write(notebook, answer)
-    before = {m.student: m for m in grade.grade(course, LAB)}["anne"]
+    before = {m.student: m for m in grade.grade(course, TOY)}["anne"]
     assert before.to_grade == ["ex3_words"]
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         gradebook.find_grade("ex3_words-answer", LAB, LAB, "anne").manual_score = 1.5
         gradebook.find_comment("ex3_words-answer", LAB, LAB, "anne").manual_comment = "Bien vu."
         gradebook.db.commit()
-    after = {m.student: m for m in grade.grade(course, LAB)}["anne"]
+    after = {m.student: m for m in grade.grade(course, TOY)}["anne"]
     # nbgrader keeps the mark and asks for a second look at it, since the answer may have changed.
     assert after.points["ex3_words"] == 1.5 and after.to_grade == ["ex3_words"]
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
@@ -69,22 +69,20 @@ def test_manual_marks_and_comments_survive_a_new_grading(course):
     assert "Bien vu." in (course / "feedback" / "anne" / LAB / f"{LAB}.html").read_text(encoding="utf-8")
 
 
-def test_the_demonstration_class(toy, tmp_path, capsys):
-    assert demo.demo(LAB, tmp_path / "demo") == []
+def test_the_demonstration_class(tmp_path, capsys):
+    assert demo.demo(TOY, tmp_path / "demo") == []
     assert "2-intacte" in capsys.readouterr().out
 
 
-def test_the_demonstration_sees_a_wrong_mark(toy, tmp_path, monkeypatch):
-    real = demo.the_class
-    monkeypatch.setattr(demo, "the_class", lambda lab: [s for s in real(lab) if s.name == "2-intacte"])
-    student = real(LAB)[1]
-    monkeypatch.setattr(student, "expected", {"ex1_double": 2.0})
+def test_the_demonstration_sees_a_wrong_mark(tmp_path, monkeypatch):
+    student = demo.three(TOY)[1]
+    student.expected = {"ex1_double": 2.0}
     monkeypatch.setattr(demo, "the_class", lambda lab: [student])
-    assert demo.demo(LAB, tmp_path / "demo") == ["2-intacte, ex1_double: 0.0 points, expected 2"]
+    assert demo.demo(TOY, tmp_path / "demo") == ["2-intacte, ex1_double: 0.0 points, expected 2"]
 
 
-def test_nothing_handed_in(toy, tmp_path):
-    assert grade.grade(tmp_path, LAB) == []
+def test_nothing_handed_in(tmp_path):
+    assert grade.grade(tmp_path, TOY) == []
 
 
 def test_the_table_of_marks_keeps_the_labs_graded_before(monkeypatch, tmp_path, capsys):

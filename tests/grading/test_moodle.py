@@ -10,7 +10,7 @@ from nbgrader.api import Gradebook
 
 from grading import moodle
 from grading.grade import marks_of
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 
 ENGLISH = [
     "Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade", "Grade can be changed",
@@ -185,7 +185,7 @@ def test_moodles_own_worksheet_is_filled_in(from_moodle):
                 for name, id in number.items()]  # fmt: skip
         rows.append(["Participant 999", "Absent", "y@univ.fr", "No submission", "", maximum, "Yes", "-", "-", "déjà"])
         sheet = worksheet(root / "w.csv", titles, rows, delimiter=delimiter)
-        folder, notes = moodle.export(root, LAB, sheet)
+        folder, notes = moodle.export(root, TOY, sheet)
         done = {row[titles[1]]: row for row in read(folder / "notes.csv")}
         assert list(next(iter(done.values()))) == titles
         assert done["boris"][titles[4]] == "30.00"  # 1.5 of 5, out of 100
@@ -195,7 +195,7 @@ def test_moodles_own_worksheet_is_filled_in(from_moodle):
         assert done["gaël"][titles[4]] == "" and "incomplet" in done["gaël"][titles[9]]
         assert done["Absent"][titles[9]] == "déjà" and done["Absent"][titles[4]] == ""
         assert any("2 without a mark" in note for note in notes)
-    _, notes = moodle.export(root, LAB, sheet, provisional=True)
+    _, notes = moodle.export(root, TOY, sheet, provisional=True)
     assert {row["Nom complet"]: row for row in read(folder / "notes.csv")}["anne"]["Note"] == "60.00"
 
 
@@ -205,12 +205,12 @@ def test_a_worksheet_is_made_where_there_is_none(from_moodle):
         grade = gradebook.find_grade("ex3_words-answer", LAB, LAB, "anne")
         grade.manual_score, grade.needs_manual_grade = 2, False
         gradebook.db.commit()
-    folder, _ = moodle.export(root, LAB)
+    folder, _ = moodle.export(root, TOY)
     done = {row["Full name"]: row for row in read(folder / "notes.csv")}
     assert done["anne"]["Identifier"] == f"Participant {number['anne']}" and done["anne"]["Grade"] == "5.00"
     assert done["anne"]["Maximum Grade"] == "5.00" and done["anne"]["Email address"] == "anne@univ.fr"
     assert "mon TP.ipynb" in done["anne"]["Feedback comments"]
-    assert {mark.student: f"{mark.total:.2f}" for mark in marks_of(root, LAB) if not (mark.error or mark.to_grade)} == {
+    assert {mark.student: f"{mark.total:.2f}" for mark in marks_of(root, TOY) if not (mark.error or mark.to_grade)} == {
         name: row["Grade"] for name, row in done.items() if row["Grade"]
     }
 
@@ -218,14 +218,14 @@ def test_a_worksheet_is_made_where_there_is_none(from_moodle):
 def test_a_file_that_is_no_worksheet(from_moodle):
     root, _ = from_moodle
     with pytest.raises(moodle.MoodleError, match="no column Identifier nor Grade"):
-        moodle.export(root, LAB, worksheet(root / "w.csv", ["a", "b"], [["1", "2"]]))
+        moodle.export(root, TOY, worksheet(root / "w.csv", ["a", "b"], [["1", "2"]]))
     with pytest.raises(moodle.MoodleError, match="import-moodle"):
-        moodle.export(root / "nowhere", LAB)
+        moodle.export(root / "nowhere", TOY)
 
 
 def test_the_feedback_goes_where_moodle_looks_for_it(from_moodle):
     root, number = from_moodle
-    folder, _ = moodle.export(root, LAB)
+    folder, _ = moodle.export(root, TOY)
     first = (folder / "feedback.zip").read_bytes()
     with zipfile.ZipFile(folder / "feedback.zip") as made:
         names = made.namelist()
@@ -238,7 +238,7 @@ def test_the_feedback_goes_where_moodle_looks_for_it(from_moodle):
             ) and rest == f"{LAB}.html"  # fmt: skip
         text = made.read(f"boris_{number['boris']}_assignsubmission_file_/{LAB}.html").decode()
         assert "en partie réussi" in text and not re.search(r"href=\"(?!#)", text)
-    moodle.export(root, LAB)
+    moodle.export(root, TOY)
     assert (folder / "feedback.zip").read_bytes() == first
 
 
@@ -250,6 +250,6 @@ def test_in_graded_and_out_again(toy, tmp_path, student_notebook, monkeypatch):
     page = tmp_path / "feedback" / "Éloïse d'Été" / LAB / f"{LAB}.html"
     page.parent.mkdir(parents=True)
     page.write_text("bien")
-    where, _ = moodle.export(tmp_path, LAB)
+    where, _ = moodle.export(tmp_path, TOY)
     with zipfile.ZipFile(where / "feedback.zip") as made:
         assert made.namelist() == [f"{folder}/{LAB}.html"]

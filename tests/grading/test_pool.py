@@ -19,7 +19,7 @@ from grading import grade
 from grading.book import gradebook as record
 from grading.book.ledger import Ledger
 from tests.grading.conftest import CLASS
-from tests.toy_lab import LAB, SOURCE
+from tests.toy_lab import LAB, TOY, rewritten
 from utils.paths import ROOT
 
 EXPECTED = {"anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0}
@@ -63,42 +63,42 @@ def test_same_marks_as_stock_nbgrader_cell_by_cell(classroom, tmp_path):
     config.CourseDirectory.assignment_id = LAB
     for student in CLASS:
         assert NbGraderAPI(config=config).autograde(LAB, student)["success"]
-    marks = grade.grade(classroom, LAB, grade.Options(jobs=2))
+    marks = grade.grade(classroom, TOY, grade.Options(jobs=2))
     assert {mark.student: mark.total for mark in marks} == EXPECTED
     assert cells(classroom) == cells(stock) and len(cells(stock)) == 3 * len(CLASS)
-    grade.grade(cold, LAB, grade.Options(jobs=2, warm=False))
+    grade.grade(cold, TOY, grade.Options(jobs=2, warm=False))
     assert cells(cold) == cells(stock)
 
 
 def test_only_what_changed_is_graded_again(classroom, executions, toy):
-    grade.grade(classroom, LAB)
+    grade.grade(classroom, TOY)
     assert sorted(executions) == sorted(CLASS)
     executions.clear()
-    grade.grade(classroom, LAB)
+    grade.grade(classroom, TOY)
     assert executions == []
 
     edit(classroom, "boris", "2 * x or 1", "2 * x")
-    marks = {mark.student: mark.total for mark in grade.grade(classroom, LAB)}
+    marks = {mark.student: mark.total for mark in grade.grade(classroom, TOY)}
     assert executions == ["boris"] and marks == EXPECTED | {"boris": 2.0}
 
     executions.clear()
-    toy.write_text(SOURCE.replace("expect_equal(double(0), 0,", "expect_equal(double(0), 1,"), encoding="utf-8")
-    marks = {mark.student: mark.total for mark in grade.grade(classroom, LAB)}
+    toy = rewritten(toy, "expect_equal(double(0), 0,", "expect_equal(double(0), 1,")
+    marks = {mark.student: mark.total for mark in grade.grade(classroom, toy)}
     assert sorted(executions) == sorted(CLASS) and marks["boris"] == 1.5
 
     (classroom / "gradebook.db").unlink()  # all is graded again
-    assert {mark.student: mark.total for mark in grade.grade(classroom, LAB)} == marks
+    assert {mark.student: mark.total for mark in grade.grade(classroom, toy)} == marks
 
 
 def test_what_was_executed_but_not_recorded_is_only_recorded(classroom, executions, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(record.Course, "record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            grade.grade(classroom, LAB, grade.Options(jobs=1))
+            grade.grade(classroom, TOY, grade.Options(jobs=1))
     done = {s for s in CLASS if (entry := Ledger(classroom / "ledger" / LAB).get(s)) and entry.state == "executed"}
     assert len(done) == 1
     executions.clear()
-    marks = {mark.student: mark.total for mark in grade.grade(classroom, LAB)}
+    marks = {mark.student: mark.total for mark in grade.grade(classroom, TOY)}
     assert marks == EXPECTED and sorted(executions) == sorted(set(CLASS) - done)
 
 
@@ -109,22 +109,22 @@ def test_ctrl_c_while_nbgrader_records_stops_the_grading(classroom, executions):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Autograde, "convert_single_notebook", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            grade.grade(classroom, LAB, grade.Options(jobs=1))
+            grade.grade(classroom, TOY, grade.Options(jobs=1))
     stopped = {s for s in CLASS if (e := Ledger(classroom / "ledger" / LAB).get(s)) and e.state == "executed"}
     assert len(stopped) == 1  # nothing is called failed
     executions.clear()
-    assert {mark.student: mark.total for mark in grade.grade(classroom, LAB, grade.Options(jobs=1))} == EXPECTED
+    assert {mark.student: mark.total for mark in grade.grade(classroom, TOY, grade.Options(jobs=1))} == EXPECTED
     assert not stopped & set(executions)
 
 
 def test_manual_marks_survive_a_changed_hand_in(classroom):
-    grade.grade(classroom, LAB)
+    grade.grade(classroom, TOY)
     with Gradebook(f"sqlite:///{classroom / 'gradebook.db'}") as gradebook:
         gradebook.find_grade("ex3_words-answer", LAB, LAB, "anne").manual_score = 1.5
         gradebook.find_comment("ex3_words-answer", LAB, LAB, "anne").manual_comment = "Bien vu."
         gradebook.db.commit()
     edit(classroom, "anne", "return x + x", "return 3 * x")
-    anne = {mark.student: mark for mark in grade.grade(classroom, LAB)}["anne"]
+    anne = {mark.student: mark for mark in grade.grade(classroom, TOY)}["anne"]
     assert anne.points == {"ex1_double": 0.5, "ex2_noisy": 1.0, "ex3_words": 1.5}
     page = (classroom / "feedback" / "anne" / LAB / f"{LAB}.html").read_text(encoding="utf-8")
     assert "Bien vu." in page
@@ -133,17 +133,17 @@ def test_manual_marks_survive_a_changed_hand_in(classroom):
 def test_two_gradings_at_once_are_refused(classroom, monkeypatch):
     def second(course):
         with pytest.raises(grade.LabError, match="another grading"):
-            grade.grade(classroom, LAB)
+            grade.grade(classroom, TOY)
         raise ZeroDivisionError
 
     monkeypatch.setattr(grade.Course, "open", second)
     with pytest.raises(ZeroDivisionError):
-        grade.grade(classroom, LAB)
+        grade.grade(classroom, TOY)
 
 
 def test_a_kernel_that_dies_costs_the_cells_from_there_on(classroom):
     edit(classroom, "anne", "return x + x", "return __import__('os')._exit(0)")
-    anne = {mark.student: mark for mark in grade.grade(classroom, LAB)}["anne"]
+    anne = {mark.student: mark for mark in grade.grade(classroom, TOY)}["anne"]
     assert anne.total == 0 and not anne.error and "noyau" in anne.notes[0]
 
 
@@ -153,7 +153,7 @@ def test_a_cell_that_never_ends(classroom, monkeypatch):
     edit(classroom, "anne", "return x + x", "\\n    while True: pass")
     stubborn = "\\n    while True:\\n        try:\\n            while True: pass\\n        except BaseException: pass"
     edit(classroom, "boris", "return 2 * x or 1", stubborn)
-    marks = {mark.student: mark for mark in grade.grade(classroom, LAB, grade.Options(jobs=2))}
+    marks = {mark.student: mark for mark in grade.grade(classroom, TOY, grade.Options(jobs=2))}
     assert marks["anne"].points["ex2_noisy"] == 1.0 and marks["anne"].points["ex1_double"] == 0.0  # interrupted
     assert marks["boris"].total == 0  # killed
     assert all("temps" in marks[name].notes[0] for name in ("anne", "boris"))
@@ -167,7 +167,7 @@ def wait_until(condition, seconds=10):
         time.sleep(0.05)
 
 
-def killed_at_random(kills, toy, classroom, tmp_path, seed):
+def killed_at_random(kills, classroom, tmp_path, seed):
     """Grade, killing the process `kills` times; each time it is started again it goes on; marks are checked."""
     pristine = tmp_path / "pristine"
     shutil.copytree(classroom, pristine)
@@ -180,7 +180,7 @@ def killed_at_random(kills, toy, classroom, tmp_path, seed):
         while not finished:
             recorded = {s for s in CLASS if (e := Ledger(classroom / "ledger" / LAB).get(s)) and e.state == "recorded"}
             log.write_text("")
-            command = [sys.executable, "-m", "tests.grading.grade_toy", toy.parent.parent, classroom, log]
+            command = [sys.executable, "-m", "tests.grading.grade_toy", classroom, log]
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             if done < kills:
                 while process.poll() is None and "server" not in log.read_text():
@@ -201,15 +201,15 @@ def killed_at_random(kills, toy, classroom, tmp_path, seed):
             with sqlite3.connect(classroom / "gradebook.db") as database:
                 assert database.execute("pragma integrity_check").fetchone() == ("ok",)
             finished = process.returncode == 0
-        marks = {mark.student: mark.total for mark in grade.grade(classroom, LAB)}
+        marks = {mark.student: mark.total for mark in grade.grade(classroom, TOY)}
         assert marks == EXPECTED
 
 
-def test_killed_and_started_again(toy, classroom, tmp_path):
-    killed_at_random(2, toy, classroom, tmp_path, seed=1)
+def test_killed_and_started_again(classroom, tmp_path):
+    killed_at_random(2, classroom, tmp_path, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_killed_fifty_times(toy, classroom, tmp_path):
-    killed_at_random(50, toy, classroom, tmp_path, seed=2)
+def test_killed_fifty_times(classroom, tmp_path):
+    killed_at_random(50, classroom, tmp_path, seed=2)

@@ -17,14 +17,13 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from authoring import answers, release
-from authoring import lab as labs
 from authoring.nbgrader import configuration
 from grading import demo, grade
 from grading.execution import engine as kernels
 from grading.execution import sandbox
 from tests.grading.conftest import CLASS
-from tests.toy_lab import ANSWERS, LAB, SOURCE
+from tests.toy_lab import LAB, TOY
+from utils.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is for Linux only")
 HONEST = {"anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0}
@@ -324,7 +323,7 @@ def attacks(place, port):
     return {
         "reads-the-solutions": if_possible(f"return 'the_answer' in open({str(solution)!r}).read()"),
         "reads-the-repository": if_possible(
-            f"import os\nreturn os.listdir({str(labs.ROOT / 'solutions')!r}) or os.listdir({str(labs.ROOT / '.git')!r})"
+            f"import os\nreturn os.listdir({str(ROOT / 'solutions')!r}) or os.listdir({str(ROOT / '.git')!r})"
         ),
         "reads-the-gradebook": if_possible(f"return open({str(book)!r}, 'rb').read(1)"),
         "reads-another-hand-in": if_possible(f"return open({str(other)!r}).read(1)"),
@@ -356,7 +355,7 @@ def attacks(place, port):
         "writes-outside": if_possible(
             "import os\nwritten = []\n"
             "above = os.path.dirname(os.path.dirname(os.getcwd()))\n"
-            f"for folder in ({str(place)!r}, {str(labs.ROOT)!r}, '/', '/tmp', '/etc', '/usr/lib', above):\n"
+            f"for folder in ({str(place)!r}, {str(ROOT)!r}, '/', '/tmp', '/etc', '/usr/lib', above):\n"
             "    try:\n        open(os.path.join(folder, 'pwned'), 'w').close()\n        written.append(folder)\n"
             "    except OSError:\n        pass\nreturn written"
         ),
@@ -459,14 +458,7 @@ class Outcome:
 def course(tmp_path_factory, toy_release):
     """A course folder of the toy lab, for the whole module."""
     place = tmp_path_factory.mktemp("redteam")
-    solutions = place / "solutions"
-    (solutions / LAB / "answers").mkdir(parents=True)
-    (solutions / LAB / f"{LAB}.py").write_text(SOURCE, encoding="utf-8")
-    for name, text in ANSWERS.items():
-        (solutions / LAB / "answers" / f"{name}.py").write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (labs, release, answers, demo):
-            patch.setattr(module, "SOLUTIONS", solutions)
         patch.setenv("COURSE_SECRET", "a token")
         yield place
 
@@ -478,7 +470,7 @@ def graded(place, attacks, notebook, **options):
         demo.hand_in(notebook, demo.Student(name, sources, {}), root, LAB)
     for name, attack in attacks.items():
         hand_in(name, attack, notebook, root)
-    return {mark.student: mark for mark in grade.grade(root, LAB, grade.Options(**options))}
+    return {mark.student: mark for mark in grade.grade(root, TOY, grade.Options(**options))}
 
 
 @pytest.fixture(scope="module")
@@ -500,7 +492,7 @@ def outcome(course, toy_release):
     return Outcome(marks, found, course, [call for call in calls if call])
 
 
-@pytest.mark.parametrize("name", attacks(labs.ROOT, 1))
+@pytest.mark.parametrize("name", attacks(ROOT, 1))
 @pytest.mark.timeout(900)
 def test_an_attack_gains_nothing(outcome, name):
     attack, marks = outcome.attacks[name], outcome.marks[name]
@@ -518,7 +510,7 @@ def test_the_others_have_their_marks(outcome):
 
 def test_nothing_got_out(outcome):
     assert outcome.calls == []
-    for place in (outcome.place, outcome.place.parent, labs.ROOT, outcome.place / "course"):
+    for place in (outcome.place, outcome.place.parent, ROOT, outcome.place / "course"):
         assert not [path for path in place.iterdir() if path.name in ("pwned", "evil.txt", "mark")]
 
 
@@ -554,10 +546,6 @@ def test_bombs_go_off_alone(tmp_path_factory, toy_release, monkeypatch):
     """Limits are small, so that the test is short; everybody else has what they earn."""
 
     place = tmp_path_factory.mktemp("bombs")
-    (place / "solutions" / LAB).mkdir(parents=True)
-    (place / "solutions" / LAB / f"{LAB}.py").write_text(SOURCE, encoding="utf-8")
-    for module in (labs, release):
-        monkeypatch.setattr(module, "SOLUTIONS", place / "solutions")
     monkeypatch.setattr("authoring.nbgrader.CELL_TIMEOUT", 15)
     monkeypatch.setattr("grading.execution.engine.ANSWER_SECONDS", 2)
     for name, value in {"MEMORY_MB": 2000, "FILE_MB": 50, "DISK_MB": 200}.items():

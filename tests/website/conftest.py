@@ -2,11 +2,9 @@
 
 import pytest
 
-from authoring import lab as labs
-from authoring import reference as run
-from authoring import release
-from tests.toy_lab import ANSWERS, LAB, SOURCE
-from website import build, check, pages
+from authoring.catalogue import Catalogue
+from tests.toy_lab import copy_to
+from website import build, pages
 
 SHOWN = '''
 # %% [markdown]
@@ -47,19 +45,12 @@ print("\\x1b[31mrouge\\x1b[0m, 50 %\\r100 %")
 @pytest.fixture(scope="session")
 def toy_course(tmp_path_factory):
     """The toy lab as the only lab, for as long as the tests of the site last; gives its executed form."""
-    root = tmp_path_factory.mktemp("course")
-    solutions = root / "solutions"
-    (solutions / LAB / "answers").mkdir(parents=True)
-    (solutions / LAB / f"{LAB}.py").write_text(SOURCE + SHOWN, encoding="utf-8")
-    for name, text in ANSWERS.items():
-        (solutions / LAB / "answers" / f"{name}.py").write_text(text, encoding="utf-8")
-    (solutions / LAB / "answers" / "ex3_words.md").write_text("# Exercice 3 — barème\n\nDit pourquoi.\n")
+    lab = copy_to(tmp_path_factory.mktemp("course"), SHOWN)
+    lab.answers_path("ex3_words", ".md").write_text("# Exercice 3 — barème\n\nDit pourquoi.\n")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (labs, release, run, pages, check):
-            patch.setattr(module, "SOLUTIONS", solutions)
-        patch.setattr(build, "BUILD", root / "build")
-        patch.setattr(build, "TARGETS", {"student": root / "site", "teacher": root / "site-enseignant"})
-        yield pages.read_labs("small", root / "executed")
+        patch.setattr(build, "BUILD", lab.root / "build")
+        patch.setattr(build, "TARGETS", {"student": lab.root / "site", "teacher": lab.root / "site-enseignant"})
+        yield pages.read_labs(Catalogue(lab.root), "small", lab.root / "executed")
 
 
 @pytest.fixture(scope="session")

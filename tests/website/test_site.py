@@ -1,5 +1,6 @@
 """The site of a toy lab, both editions: what they show, what they hide, and that the checks see what is wrong."""
 
+import copy
 import json
 import shutil
 
@@ -7,7 +8,7 @@ import nbformat
 import pytest
 
 from authoring import reference as run
-from authoring.lab import LabError, read_lab
+from authoring.lab import Lab, LabError
 from tests.toy_lab import LAB
 from website import build, check, pages
 
@@ -62,20 +63,21 @@ def test_a_run_is_kept_until_its_lab_changes(toy_course, tmp_path, monkeypatch):
     path = tmp_path / f"{LAB}.small.ipynb"
     nbformat.write(kept, path)
     monkeypatch.setattr(run, "run", lambda *_: pytest.fail("ran again"))
-    assert run.executed(LAB, "small", tmp_path).metadata.measures == kept.metadata.measures
+    assert run.executed(toy_course[0].lab, "small", tmp_path).metadata.measures == kept.metadata.measures
     assert kept.metadata.measures.cpu_seconds > 0 and kept.metadata.measures.peak_bytes > 2**20
-    source = run.SOLUTIONS / LAB / f"{LAB}.py"
+    lab = toy_course[0].lab
+    source = lab.script
     before = source.read_text(encoding="utf-8")
     try:
         source.write_text(before + "\n# %%\n1\n", encoding="utf-8")
         with pytest.raises(pytest.fail.Exception, match="ran again"):
-            run.executed(LAB, "small", tmp_path)
+            run.executed(Lab(lab.root, LAB), "small", tmp_path)
     finally:
         source.write_text(before, encoding="utf-8")
 
 
 def test_a_reference_that_fails_stops_the_site(toy_course):
-    source = read_lab(run.SOLUTIONS / LAB / f"{LAB}.py")
+    source = copy.deepcopy(toy_course[0].lab.notebook)
     cell = next(c for c in source.cells if "the_answer_nobody_reads" in c.source)
     right = cell.source
     cell.source = right.replace("2 * x", "3 * x")

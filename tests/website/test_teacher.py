@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from authoring.lab import SOLUTIONS, labs, read_lab
+from authoring.catalogue import Catalogue
 from tests.toy_lab import LAB
 from utils.paths import ROOT
 from website import check
@@ -19,17 +19,16 @@ SECTIONS = {
 def written_answers() -> list[tuple[str, str, float]]:
     """(lab, exercise, points) of every answer that a person marks."""
     return [
-        (lab, cell.metadata.nbgrader.grade_id.removesuffix("-answer"), cell.metadata.nbgrader.points)
-        for lab in labs() for cell in read_lab(SOLUTIONS / lab / f"{lab}.py").cells
-        if cell.metadata.get("nbgrader", {}).get("grade_id", "").endswith("-answer")
+        (lab.name, asked.name, asked.points)
+        for lab in Catalogue() for asked in lab.exercises.values() if not asked.is_code
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("lab", labs())
+@pytest.mark.parametrize("lab", Catalogue().names)
 def test_every_lab_has_a_plan_that_names_its_exercises_and_leaves_time_for_them(lab):
     assert lab in SECTIONS, f"docs/session-plans.md has no section for {lab}"
     plan = SECTIONS[lab]
-    text = "\n".join(c.source for c in read_lab(SOLUTIONS / lab / f"{lab}.py").cells if c.cell_type == "markdown")
+    text = "\n".join(c.source for c in Catalogue()[lab].notebook.cells if c.cell_type == "markdown")
     pattern = r"^#+ Exercice (\d+)\b.*?environ (\d+) minutes"
     exercises = {int(n): int(m) for n, m in re.findall(pattern, text, re.MULTILINE | re.DOTALL)}
     assert exercises
@@ -54,7 +53,7 @@ def test_the_minutes_of_a_plan_add_up(lab):
 
 @pytest.mark.parametrize("lab, exercise, points", written_answers())
 def test_every_written_answer_has_criteria_and_marked_samples(lab, exercise, points):
-    text = (SOLUTIONS / lab / "answers" / f"{exercise}.md").read_text(encoding="utf-8").replace("\xa0", " ")
+    text = Catalogue()[lab].answers_path(exercise, ".md").read_text(encoding="utf-8").replace("\xa0", " ")
     criteria = [float(n.replace(",", ".")) for n in re.findall(r"^\|.*\| ([\d,]+) \|$", text, re.MULTILINE)]
     assert sum(criteria) == points
     marks = [float(n.replace(",", ".")) for n in re.findall(r"^\*\*([\d,]+) / [\d,]+\.\*\*", text, re.MULTILINE)]

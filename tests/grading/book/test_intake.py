@@ -13,7 +13,7 @@ import pytest
 
 from grading import grade
 from grading.book import intake
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 
 DOUBLE = "def double(x):\n    return x + x"
 NOISY = 'def noisy():\n    return "rien que du bruit inoffensif"'
@@ -273,7 +273,7 @@ def test_a_class_with_broken_hand_ins_goes_on(classroom, filled):
     hand_in(submitted / "fanny" / LAB, {f"{LAB}.ipynb": nbformat.writes(duplicated_)})
     hand_in(submitted / "gaël" / LAB, {f"{LAB}.ipynb": '{"cells": ['})
     before = {path: path.read_bytes() for path in submitted.rglob("*") if path.is_file()}
-    marks = {mark.student: mark for mark in grade.grade(classroom, LAB)}
+    marks = {mark.student: mark for mark in grade.grade(classroom, TOY)}
     assert {name: mark.total for name, mark in marks.items() if not mark.error} == {
         "anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0, "fanny": 3.0, "Éloïse d'Été": 3.0
     }  # fmt: skip

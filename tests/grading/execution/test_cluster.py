@@ -10,7 +10,7 @@ from authoring.lab import LabError
 from grading import grade
 from grading.book import gradebook as record
 from tests.grading.test_pool import EXPECTED, cells
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 
 pytest.importorskip("distributed")
 
@@ -56,13 +56,13 @@ def test_a_worker_is_killed_in_the_middle(cluster, classroom, monkeypatch):
 
     monkeypatch.setattr(cluster.Cluster, "wait", seen_wait)
     monkeypatch.setattr(record.Course, "record", seen_record)
-    marks = grade.grade(classroom, LAB, grade.Options(jobs=2, scheduler="local:2"))
+    marks = grade.grade(classroom, TOY, grade.Options(jobs=2, scheduler="local:2"))
     assert {mark.student: mark.total for mark in marks} == EXPECTED
     assert killed and clusters[0].jobs == 2 and recorded == dict.fromkeys(EXPECTED, 1)
     assert len(cells(classroom)) == 3 * len(EXPECTED)
     # Nothing is left to do, with or without a cluster.
     recorded.clear()
-    grade.grade(classroom, LAB)
+    grade.grade(classroom, TOY)
     assert not recorded
 
 
@@ -70,4 +70,4 @@ def test_a_worker_is_killed_in_the_middle(cluster, classroom, monkeypatch):
 def test_a_worker_with_another_course_is_refused(cluster, classroom, monkeypatch):
     monkeypatch.setattr(cluster, "course_version", lambda: "Python 2.7")
     with pytest.raises(LabError, match="marks could differ"):
-        grade.grade(classroom, LAB, grade.Options(jobs=1, scheduler="local:1"))
+        grade.grade(classroom, TOY, grade.Options(jobs=1, scheduler="local:1"))

@@ -11,16 +11,17 @@ import pytest
 import torch
 
 from authoring import answers
-from authoring.lab import SOLUTIONS, labs, read_lab
+from authoring.catalogue import Catalogue
 from grading.execution import exam
 from grading.inside import answering
+from tests.toy_lab import TOY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an examiner is forked, on Linux only")
 
 
 @pytest.fixture
-def lab(toy):
-    return exam.Lab(read_lab(toy), {})
+def lab():
+    return exam.Lab(TOY.notebook, {})
 
 
 def examined(check: str, answer: str, reference: str = "def f(*_): pass", given: str = "") -> dict:
@@ -174,27 +175,27 @@ def test_what_the_parent_left_to_collect_does_not_hang_a_child():
     assert told["value"] == "4" and time.monotonic() - began < 30
 
 
-def test_the_answers_of_the_toy_lab(toy, lab):
-    compare(lab, toy.parent.name)
+def test_the_answers_of_the_toy_lab(lab):
+    compare(lab, TOY)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", labs())
+@pytest.mark.parametrize("name", Catalogue().names)
 def test_every_kept_answer_has_the_same_marks_and_messages(name, monkeypatch):
     for variable, value in {"COURSE_BUDGET": "small", "MPLBACKEND": "Agg", "NBGRADER_EXECUTION": "autograde"}.items():
         monkeypatch.setenv(variable, value)
     torch.set_num_threads(1)  # before a fork
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
-    compare(exam.Lab(read_lab(SOLUTIONS / name / f"{name}.py"), {}), name, UNFIT.get(name, set()))
+    compare(exam.Lab(Catalogue()[name].notebook, {}), Catalogue()[name], UNFIT.get(name, set()))
 
 
 # Checks of a class that the student writes: it cannot cross over, so they run in the student's kernel.
 UNFIT = {"tp3_prompting": {"ex6_choice"}}
 
 
-def compare(lab, name, unfit=frozenset()):
+def compare(lab, asked, unfit=frozenset()):
     """Every kept answer of a lab, run in this process and apart; the reference does not pass a check that is unfit."""
     reference, differences = {}, []
     for cell in lab.cells:
@@ -208,7 +209,7 @@ def compare(lab, name, unfit=frozenset()):
             apart = lab.loopback(source, place, student)
             assert apart is None or float(apart["value"]) < cell.metadata.nbgrader.points, f"{exercise} is fit"
             continue
-        for answer in answers._all_answers(name, exercise, reference[exercise]):
+        for answer in answers._all_answers(asked, exercise, reference[exercise]):
             student = dict(lab.namespace)
             exam.execute(answer.source, student, f"<{exercise}>")
             apart = lab.loopback(source, place, dict(student))

@@ -1,13 +1,15 @@
 """Checks that run in the student's kernel: probes around them see an altered one, and never an honest one."""
 
+import copy
+
 import pytest
 
-from authoring.lab import read_lab
 from authoring.nbgrader import configuration
 from grading.execution import engine as kernels
 from grading.execution.probe import ALTERED, probe
 from tests.grading import test_redteam as red
 from tests.grading.conftest import CLASS
+from tests.toy_lab import TOY
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +19,9 @@ def engine(tmp_path_factory):
         yield engine
 
 
-def executed(engine, toy, sources):
+def executed(engine, sources):
     """The toy lab, its first check cell's outputs, and the run."""
-    notebook = read_lab(toy)
+    notebook = copy.deepcopy(TOY.notebook)
     for cell in notebook.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "").removesuffix("-solution")
         cell.source = sources.get(name, cell.source)
@@ -29,16 +31,16 @@ def executed(engine, toy, sources):
 
 
 @pytest.mark.parametrize("student", [name for name in CLASS if name != "denis"])
-def test_no_false_alarm(engine, toy, student):
-    outputs, run = executed(engine, toy, CLASS[student])
+def test_no_false_alarm(engine, student):
+    outputs, run = executed(engine, CLASS[student])
     assert not run.notes and run.status == "ok"
     values = [output.data["text/plain"] for output in outputs if output.output_type == "execute_result"]
     assert values == [{"anne": "2.0", "boris": "1.5", "chloé": "2.0"}[student]]
 
 
 @pytest.mark.parametrize("attack", ["PATCHED_CHECKS", "SHADOWED", "NO_MORE_ASSERTS", "EVERY_CELL_IS_TWO", "RUN_CELL"])
-def test_an_altered_kernel_is_seen(engine, toy, attack):
-    outputs, run = executed(engine, toy, {"ex1_double": getattr(red, attack)})
+def test_an_altered_kernel_is_seen(engine, attack):
+    outputs, run = executed(engine, {"ex1_double": getattr(red, attack)})
     assert [output.ename for output in outputs] == ["NoyauAltere"]  # an error: no point
     assert ALTERED.capitalize() in run.notes[0] and "ex1_double" in run.notes[0]
 
@@ -46,8 +48,8 @@ def test_an_altered_kernel_is_seen(engine, toy, attack):
 @pytest.mark.parametrize(
     "attack", ["OWN_REPORT", "PATCHED_BUILTINS", "EVERYTHING_IS_EQUAL", "SILENCED", "PATCHED_LIBRARIES"]
 )
-def test_what_changes_nothing_gains_nothing(engine, toy, attack):
-    outputs, _ = executed(engine, toy, {"ex1_double": getattr(red, attack)})
+def test_what_changes_nothing_gains_nothing(engine, attack):
+    outputs, _ = executed(engine, {"ex1_double": getattr(red, attack)})
     values = [output.data["text/plain"] for output in outputs if output.output_type == "execute_result"]
     assert values == ["0.0"] or outputs[-1].output_type == "error"
 

@@ -4,8 +4,8 @@ import re
 
 from grading.reports import class_report as report
 from grading.reports import similarity
-from grading.reports.result import Exercise, Lab, Result, Test
-from tests.toy_lab import LAB
+from grading.reports.result import Exercise, Result, Test
+from tests.toy_lab import LAB, TOY
 
 
 def text_of(html):
@@ -17,7 +17,7 @@ def section(html, title):
 
 
 def test_the_report_of_a_class(graded):
-    path = report.write_report(graded, LAB)
+    path = report.write_report(graded, TOY)
     html = path.read_text(encoding="utf-8")
     assert path == graded / "report" / f"{LAB}.html"
     assert not re.search(r"<script|<img|<link|https?://(?!www\.w3\.org)|<[^>]*\son\w+=", html)
@@ -35,16 +35,16 @@ def test_the_report_of_a_class(graded):
 
 
 def test_nobody_handed_in(toy, tmp_path):
-    assert report.write_report(tmp_path, LAB) is None
+    assert report.write_report(tmp_path, TOY) is None
 
 
 def test_all_set_aside(graded):
-    course = report.Course(graded, LAB)
+    course = report.Course(graded, TOY)
     for student in course.students():
         entry = course.ledger.get(student)
         entry.state, entry.error = "aside", "Le dossier rendu est vide."
         course.ledger.put(student, entry)
-    assert "0 corrigée sur 7" in text_of(report.write_report(graded, LAB).read_text(encoding="utf-8"))
+    assert "0 corrigée sur 7" in text_of(report.write_report(graded, TOY).read_text(encoding="utf-8"))
 
 
 def result(student, message, **more):
@@ -148,7 +148,5 @@ def test_a_large_class_is_compared_quickly():
     assert time.process_time() - began < 20
 
 
-def test_the_lab_knows_its_text_stub(toy):
-    from authoring.lab import read_lab
-
-    assert Lab(LAB, read_lab(toy)).stubs["ex3_words"] == "*Votre réponse ici.*"
+def test_the_lab_knows_its_text_stub():
+    assert TOY.exercises["ex3_words"].stub == "*Votre réponse ici.*"

@@ -4,18 +4,16 @@ import html
 import re
 
 import nbformat
-import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
 
-from authoring.lab import read_lab
 from grading import grade
 from grading.book.gradebook import Course
 from grading.reports import page as pages
 from grading.reports.feedback import HideTests
-from grading.reports.result import RESERVED_LINE, Lab
+from grading.reports.result import RESERVED_LINE
 from tests.grading.conftest import HOSTILE
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 
 SECRETS = ("expect_equal(double(0)", 'report.test("a secret', "the_answer_nobody_reads", "HIDDEN TESTS")
 
@@ -53,7 +51,7 @@ def test_one_function_not_written_yet_is_not_a_wrong_one(graded):
         nbformat.write(notebook, path)
 
     unwritten(graded / "submitted" / "boris" / LAB / f"{LAB}.ipynb")
-    grade.grade(graded, LAB)
+    grade.grade(graded, TOY)
     text = article(page(graded, "boris"), "Exercice 1")
     assert "a secret test of zero (pas encore traité, 0 sur 0,5)" in text and "échoué" not in text
 
@@ -104,7 +102,7 @@ def test_a_hand_in_set_aside_has_its_sentence(graded):
 
 
 def test_a_failure_of_ours_is_not_told_as_the_students(toy, graded):
-    course = Course(graded, LAB)
+    course = Course(graded, TOY)
     entry = course.ledger.get("gaël")
     entry.state, entry.error = "failed", "OSError : /home/teacher/secret"
     course.ledger.put("gaël", entry)
@@ -116,7 +114,7 @@ def test_the_files_that_the_exchange_asks_for_come_along(graded):
     (submitted / "timestamp.txt").write_text("2026-01-01 00:00:00 UTC")
     (submitted / "submission_secret.txt").unlink()
     (submitted / "submission_secret.txt").symlink_to(graded / "gradebook.db")
-    Course(graded, LAB).page("gaël")
+    Course(graded, TOY).page("gaël")
     assert (graded / "feedback" / "gaël" / LAB / "timestamp.txt").exists()
     assert not (graded / "feedback" / "gaël" / LAB / "submission_secret.txt").exists()
 
@@ -140,30 +138,15 @@ def test_a_persons_mark_comment_and_rubric(toy, graded):
     rubric = (
         "# Exercice 3\n\n| critère | points |\n|---|---|\n| dit pourquoi | 2 |\n\n## Copies types\n\n« Parce que 42 »"
     )
-    (toy.parent / "answers" / "ex3_words.md").write_text(rubric, encoding="utf-8")
-    assert "dit pourquoi" not in Course(graded, LAB).page("anne").read_text()  # it would give the answer away
+    toy.answers_path("ex3_words", ".md").write_text(rubric, encoding="utf-8")
+    assert "dit pourquoi" not in Course(graded, toy).page("anne").read_text()  # it would give the answer away
     with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
         grade_ = gradebook.find_grade("ex3_words-answer", LAB, LAB, "anne")
         grade_.manual_score, grade_.needs_manual_grade = 1.5, False
         gradebook.find_comment("ex3_words-answer", LAB, LAB, "anne").manual_comment = "Bien <i>vu</i>."
         gradebook.db.commit()
-    grade.grade(graded, LAB)  # nothing is executed: the page alone is made again
+    grade.grade(graded, toy)  # nothing is executed: the page alone is made again
     text = page(graded, "anne")
     words = article(text, "ex3_words")
     assert "1,5 / 2" in words and "Note donnée par votre enseignant·e" in words and "dit pourquoi" in words
     assert "Parce que 42" not in text and "Bien &lt;i&gt;vu&lt;/i&gt;." in text and "provisoire" not in text
-
-
-@pytest.mark.parametrize("lab", ["tp1_mlm", "tp2_causal_lm"])
-def test_the_labs_titles_and_reserved_tests_are_found(lab):
-    from authoring.lab import SOLUTIONS
-
-    about = Lab(lab, read_lab(SOLUTIONS / lab / f"{lab}.py"))
-    assert sum(about.points.values()) == 20
-    assert [title.split(" — ")[0] for title in about.titles.values()] == [
-        f"Exercice {i}" for i in range(1, len(about.titles) + 1)
-    ]
-    assert about.hidden and not any(line in about.given for line in about.hidden)
-    if lab == "tp1_mlm":
-        assert about.is_reserved("ex1_wordpiece", "Deux cents mots de critiques tirés au sort")
-        assert not about.is_reserved("ex1_wordpiece", "Un mot impossible à découper donne [UNK]")

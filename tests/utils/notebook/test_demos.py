@@ -3,7 +3,7 @@
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from authoring import lab as labs
+from authoring.lab import LabError, read_lab
 from utils.notebook.demos import defined, faults, left_out, needed
 
 SETUP, CHECK = "import math\nk = 3", "assert double(k) == 6"
@@ -87,5 +87,5 @@ def test_a_lab_may_not_depend_on_a_demo():
 def test_the_source_of_such_a_lab_is_refused(tmp_path):
     path = tmp_path / "toy.py"
     path.write_text('# %% tags=["demo"]\nx = 1\n\n# %%\nprint(x)\n')
-    with pytest.raises(labs.LabError, match="'x', which a demo cell defines"):
-        labs.read_lab(path)
+    with pytest.raises(LabError, match="'x', which a demo cell defines"):
+        read_lab(path, tmp_path)

@@ -7,8 +7,8 @@ from pathlib import Path
 import nbformat
 from nbgrader.utils import compute_checksum
 
-from authoring.answers import untouched
-from authoring.lab import HIDDEN_MARKS, read_lab
+from authoring.lab import read_lab
+from authoring.source import TEXT_STUB, Source
 from tests.toy_lab import SOURCE
 from utils.notebook import releases
 
@@ -37,14 +37,11 @@ def student_version(source: str, lab: str, folder: Path) -> nbformat.NotebookNod
     """A lab's student notebook, without the seconds that nbgrader takes."""
     path = folder / f"{lab}.py"
     path.write_text(source, encoding="utf-8")
-    notebook = read_lab(path)
+    notebook = read_lab(path, folder)
     path.unlink()
     for cell in notebook.cells:
-        cell.source = untouched(cell.source)
-        if cell.cell_type == "markdown" and "NotImplementedError" in cell.source:
-            cell.source = "*Votre réponse ici.*"
-        before, begin, rest = cell.source.partition(HIDDEN_MARKS[0] + "\n")
-        cell.source = before + rest.partition(HIDDEN_MARKS[1] + "\n")[2] if begin else cell.source
+        source = Source(cell.source)
+        cell.source = source.stub(TEXT_STUB) if cell.cell_type == "markdown" else source.stub()
         if "nbgrader" in cell.metadata:
             cell.metadata.nbgrader.checksum = compute_checksum(cell)
     return notebook
