@@ -1,0 +1,1 @@
+"""What the course's authors run: labs, languages, releases, measures."""
