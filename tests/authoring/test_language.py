@@ -151,6 +151,11 @@ def test_units_know_their_cell_and_kind():
     assert names["Résultat : {}"] == ("ex1_toy-check", Kind.STRING)
 
 
+def test_comments_that_follow_each_other_are_one_text_if_they_begin_together():
+    source = "# %%\nif x:  # en fin de ligne\n    # un texte\n    # qui continue\n# un autre\n"
+    assert [unit.text for unit in units(source)] == ["en fin de ligne", "un texte\nqui continue", "un autre"]
+
+
 def test_the_translation_stands_where_the_prose_stood():
     english = translate(TOY, toy())
     assert "    # Everything is added up.\n    return sum(x)  # the total\n    ### END SOLUTION" in english
@@ -193,7 +198,7 @@ def test_a_changed_text_keeps_its_translation_marked_fuzzy_until_it_is_read_agai
     catalogue = update(changed, toy())
     (entry,) = [entry for entry in catalogue if entry.fuzzy]
     assert "13" in entry.msgid and "12" in entry.msgstr and "12" in entry.previous_msgid
-    assert [entry.msgid for entry in update(changed, catalogue) if entry.fuzzy] == [entry.msgid]
+    assert [other.previous_msgid for other in update(changed, catalogue) if other.fuzzy] == [entry.previous_msgid]
     with pytest.raises(LanguageError, match=r"les-tokens-0, “.*Comptez les 13.*fuzzy"):
         translate(changed, catalogue)
     assert not any("12 cases" in other.msgid for other in catalogue)
@@ -269,6 +274,13 @@ def test_numbers_links_formulas_names_and_terms_are_kept(old, new, fault):
     assert any(fault in line for line in check(TOY, with_one("Un modèle", english.replace(old, new))))
 
 
+def test_the_words_of_a_formula_are_translated():
+    source = "# %% [markdown]\n# Soit $p = c / \\text{mots prédits}$, et rien de plus.\n"
+    assert (
+        check(source, catalogue_of(source, lambda _: "Let $p = c / \\text{predicted words}$, and nothing else.")) == []
+    )
+
+
 def test_a_fuzzy_unit_is_a_fault():
     catalogue = toy()
     catalogue[0].flags = ["fuzzy"]
@@ -288,6 +300,7 @@ def test_a_string_has_one_translation_in_a_lab():
 
 def test_a_bare_word_of_the_french_prose_cannot_be_forgotten():
     source = TOY.replace("Comptez les 12 cases.", "Comptez les 12 cases : c'est l'exactitude, en mode pt.")
+    source = source.replace('"pt"', '"en"')  # two letters say nothing of a language
     english = ENGLISH | {
         unit.text: "<details><summary>A hint</summary>\nCount the 12 cells: the accuracy, in pt mode.\n</details>"
         for unit in units(source)
@@ -295,7 +308,7 @@ def test_a_bare_word_of_the_french_prose_cannot_be_forgotten():
     }
     catalogue = catalogue_of(source, lambda unit: english.get(unit.text, unit.text))
     assert check(source, catalogue) == []
-    faults = check(source, new_catalogue(entry for entry in catalogue if entry.msgid not in ("exactitude", "pt")))
+    faults = check(source, new_catalogue(entry for entry in catalogue if entry.msgid not in ("exactitude", "en")))
     assert faults == ["ex1_toy-check, “exactitude”: looks French; give it an entry (its own text if it is data)"]
 
 
