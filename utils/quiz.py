@@ -1,16 +1,16 @@
-"""The course's interactive questions (`data/tp0_quiz/quiz.json`), shown with jupyterquiz: a click explains a choice.
+"""The course's interactive questions (`data/tp0_quiz/<language>/`), shown with jupyterquiz: a click explains them.
 
 They are for practice: their answers travel with them.  What is marked in TP 0 are other statements.
 """
 
 import json
+import os
 
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
 from utils.paths import DATA
 
-QUIZ = DATA / "tp0_quiz" / "quiz.json"
 COLORS = {  # white on each of them: a contrast of at least 4.5
     "--jq-multiple-choice-bg": "#1f5a78",
     "--jq-many-choice-bg": "#7a3e12",
@@ -27,9 +27,13 @@ CHANGES = {
 }
 
 
-def parts() -> dict[str, dict]:
-    """The parts of the quiz by their letter: each has a `title` and `questions`, as jupyterquiz wants them."""
-    return {part["part"]: part for part in json.loads(QUIZ.read_text(encoding="utf-8"))["parts"]}
+def parts(language: str | None = None) -> dict[str, dict]:
+    """The parts of the quiz by their letter: each has a `title` and `questions`, as jupyterquiz wants them.
+
+    In `language` ("fr" or "en"); by default in that of `COURSE_LANG`, French if it says none.
+    """
+    path = DATA / "tp0_quiz" / (language or os.environ.get("COURSE_LANG", "fr")) / "quiz.json"
+    return {part["part"]: part for part in json.loads(path.read_text(encoding="utf-8"))["parts"]}
 
 
 def show(part: str) -> None:

@@ -6,20 +6,48 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
+from authoring.glossary import Glossary
 from utils import quiz
 
 
-def test_each_part_has_four_questions_whose_every_choice_is_explained():
-    names = [question["name"] for part in quiz.parts().values() for question in part["questions"]]
+@pytest.mark.parametrize(("language", "yes", "no"), [("fr", "Oui : ", "Non : "), ("en", "Yes: ", "No: ")])
+def test_each_part_has_four_questions_whose_every_choice_is_explained(language, yes, no):
+    names = [question["name"] for part in quiz.parts(language).values() for question in part["questions"]]
     assert names == [f"{part}{number}" for part in "ABCD" for number in (1, 2, 3, 4)]
-    for part in quiz.parts().values():
+    for part in quiz.parts(language).values():
         for question in part["questions"]:
             right = sum(answer["correct"] for answer in question["answers"])
             assert right == 1 if question["type"] == "multiple_choice" else right > 1, question["name"]
             assert len(question["answers"]) >= 3 and right < len(question["answers"]), question["name"]
             for answer in question["answers"]:
-                start = "Oui" if answer["correct"] else "Non"
-                assert re.match(rf"{start}\b", answer["feedback"]) and len(answer["feedback"]) > 40, answer
+                assert answer["feedback"].startswith(yes if answer["correct"] else no), answer
+                assert len(answer["feedback"]) > 40, answer
+
+
+def test_both_languages_ask_the_same_questions_with_the_terms_of_the_glossary():
+    french, english = (list(leaves(quiz.parts(language))) for language in ("fr", "en"))
+    assert len(french) == len(english)
+    for old, new in zip(french, english, strict=True):
+        if isinstance(old, str):
+            assert not list(Glossary.read().faults(old, new)), new
+            assert re.findall(r"\d+", old) == re.findall(r"\d+", new), new
+        else:
+            assert old == new
+
+
+def leaves(tree):
+    """What a tree of dictionaries and lists holds, in order."""
+    if isinstance(tree, dict | list):
+        for child in tree.values() if isinstance(tree, dict) else tree:
+            yield from leaves(child)
+    else:
+        yield tree
+
+
+def test_the_course_s_language_chooses_the_questions(monkeypatch):
+    assert quiz.parts() == quiz.parts("fr") != quiz.parts("en")
+    monkeypatch.setenv("COURSE_LANG", "en")
+    assert quiz.parts() == quiz.parts("en")
 
 
 @pytest.fixture
