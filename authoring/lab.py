@@ -1,15 +1,18 @@
 """Reading a lab's source: percent script → notebook with nbgrader's metadata."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import jupytext
 from nbformat import NotebookNode
 
+from authoring import naming
 from utils.notebook.demos import DEMO, faults
 from utils.paths import ROOT
 
 SOLUTIONS = ROOT / "solutions"
+LANGUAGE = "fr"  # of the sources
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 
@@ -31,28 +34,35 @@ def labs() -> list[str]:
     return sorted(path.parent.name for path in SOLUTIONS.glob("*/*.py") if path.stem == path.parent.name)
 
 
-def course_url() -> str:
-    """The repository's address, from pyproject.toml: the one place where it is set."""
-    import tomllib
+def project() -> dict:
+    """What pyproject.toml says of the course: the one place where its version and its address are set."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+
+def course_url() -> str:
+    """The repository's address."""
+    return project()["urls"]["Repository"]
 
 
 def read_lab(path: Path) -> NotebookNode:
-    """The teacher's notebook of a lab: nbgrader metadata, fixed cell ids, nothing of jupytext's own."""
+    """The teacher's notebook of a lab: nbgrader metadata, ids from names, nothing of jupytext's own."""
     text = path.read_text(encoding="utf-8").replace("{{COURSE_URL}}", course_url())
     notebook = jupytext.reads(text, fmt="py:percent")
+    if wrong := naming.faults(notebook.cells):
+        raise LabError(f"{path.name}: {'; '.join(wrong)}.")
+    names = naming.names(notebook.cells)
     seen: set[str] = set()
     for index, cell in enumerate(notebook.cells):
         exercise, role = cell.metadata.get("exercise"), cell.metadata.get("role")
         points, tags = cell.metadata.get("points"), cell.metadata.get("tags", [])
         cell.metadata = NotebookNode({"tags": [DEMO]} if DEMO in tags else {})
-        cell.id = f"{path.stem}-{index:03d}".replace("_", "-")
+        cell.id = names[index]
         if role is not None or exercise is not None:
             cell.metadata["nbgrader"] = _metadata(path, index, cell, exercise, role, points, seen)
     if wrong := faults(notebook):
         raise LabError(f"{path.name}: {'; '.join(wrong)}.  Nothing may depend on a demo cell: grading leaves it out.")
     notebook.metadata = NotebookNode(
+        course={"lab": path.stem, "version": project()["version"], "language": LANGUAGE},
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
     )

@@ -1,11 +1,14 @@
 """The released notebooks: up to date, reproducible, without leaks; a source that breaks a rule is refused."""
 
+import tomllib
+
 import nbformat
 import pytest
 
 from authoring import lab as labs
 from authoring import release
 from tests.toy_lab import LAB, SOURCE
+from utils.paths import ROOT
 
 
 def replaced(toy, old, new):
@@ -26,6 +29,13 @@ def test_stub_is_valid_python_and_the_secrets_are_gone(student_notebook):
     for cell in student_notebook.cells:
         if cell.cell_type == "code":
             compile(cell.source, "cell", "exec")
+
+
+def test_a_release_says_which_lab_version_and_language_it_is_and_its_cells_have_their_names(toy, student_notebook):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert student_notebook.metadata.course == {"lab": LAB, "version": version, "language": "fr"}
+    assert [cell.id for cell in student_notebook.cells] == [cell.id for cell in labs.read_lab(toy).cells]
+    assert student_notebook.cells[2].id == "ex1-double-solution"
 
 
 def test_a_leak_is_found(toy, student_notebook):
