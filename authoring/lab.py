@@ -16,7 +16,9 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
-from authoring.source import MARKERS, TEXT_STUB, Region, Source
+from authoring import language as translation
+from authoring import naming
+from authoring.source import MARKERS, STUBS, TEXT_STUBS, Region, Source
 from utils.notebook.cells import exercise as exercise_of
 from utils.notebook.cells import grade_id
 from utils.notebook.cells import role as role_of
@@ -29,6 +31,8 @@ ROLES = {
     "answer": {"solution": True, "grade": True, "locked": False},
     "given": {"solution": False, "grade": False, "locked": True},
 }
+SOURCE_LANGUAGE = "fr"
+OTHERS = ("en",)  # languages that labs are translated into
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 SECRET_LENGTH = 20  # characters: a shorter line of a solution stands in many texts
 HIDDEN_LENGTH = 8  # the same for a line of a hidden test
@@ -114,12 +118,37 @@ class Lab:
 
     @cached_property
     def notebook(self) -> NotebookNode:
-        """The teacher's notebook: nbgrader's metadata, fixed cell ids, nothing of jupytext's own."""
+        """The teacher's notebook, in French: nbgrader's metadata, ids from names, nothing of jupytext's own."""
+        return read_script(self._script(), self.name, self.root)
+
+    def notebook_in(self, language: str) -> NotebookNode:
+        """The teacher's notebook in a language.  Raises `LanguageError` if its catalogue is not whole."""
+        if language == SOURCE_LANGUAGE:
+            return self.notebook
+        text = translation.translate(self._script(), translation.read(self.catalogue_path(language)))
+        return read_script(text, self.name, self.root, language)
+
+    def _script(self) -> str:
         if not self.script.exists():
             raise LabError(f"no {self.script.relative_to(self.root)}.")
-        return read_lab(self.script, self.root)
+        return self.script.read_text(encoding="utf-8")
 
-    def release_path(self, language: str = "fr") -> Path:
+    @cached_property
+    def languages(self) -> list[str]:
+        """Those in which the lab can be given out: French, and those whose catalogue is whole."""
+        return [SOURCE_LANGUAGE, *(language for language in OTHERS if not self.untranslated(language))]
+
+    def untranslated(self, language: str) -> list[str]:
+        """What keeps the lab from being given out in a language, a sentence each (an empty list: nothing)."""
+        path = self.catalogue_path(language)
+        if not path.exists():
+            return [f"no {path.relative_to(self.root)}"]
+        return translation.check(self._script(), translation.read(path))
+
+    def catalogue_path(self, language: str) -> Path:
+        return self.folder / f"{language}.po"
+
+    def release_path(self, language: str = SOURCE_LANGUAGE) -> Path:
         """Where what students get is kept."""
         return self.root / "notebooks" / language / self.name / f"{self.name}.ipynb"
 
@@ -137,11 +166,15 @@ class Lab:
     @cached_property
     def exercises(self) -> dict[str, Exercise]:
         """Those that give points, in order."""
+        return self.exercises_in(SOURCE_LANGUAGE)
+
+    def exercises_in(self, language: str) -> dict[str, Exercise]:
+        """The same exercises, their texts in a language."""
         found: dict[str, Exercise] = {}
         heading = ""
-        for cell in self.notebook.cells:
+        for cell in self.notebook_in(language).cells:
             if cell.cell_type == "markdown":
-                headings = re.findall(r"^#+ (Exercice.*)$", cell.source, re.MULTILINE)
+                headings = re.findall(r"^#+ (Exerci[cs]e .*)$", cell.source, re.MULTILINE)
                 heading = plain_heading(headings[-1]) if headings else heading
             if not grade_id(cell):
                 continue
@@ -149,7 +182,7 @@ class Lab:
             source = Source(cell.source)
             if role_of(cell) in ("solution", "answer"):
                 one.reference = source.whole
-                one.stub = source.stub(TEXT_STUB) if cell.cell_type == "markdown" else source.stub()
+                one.stub = source.stub(TEXT_STUBS[language] if cell.cell_type == "markdown" else STUBS[language])
             if role_of(cell) == "check":
                 one.check, one.report_title = source, _report_title(cell.source)
             if "points" in cell.metadata.nbgrader:
@@ -171,35 +204,46 @@ class Lab:
 
     # ------------------------------------------------------------------------------------------------- what is secret
     @cached_property
-    def _public(self) -> str:
-        return "\n".join(Source(cell.source).public for cell in self.notebook.cells)
-
-    @cached_property
     def secret_lines(self) -> set[str]:
-        """Lines that stand in a solution or a hidden test, and nowhere a student may read."""
-        sources = [Source(cell.source) for cell in self.notebook.cells]
-        lines = {line.strip() for source in sources for text in (source.solution, source.hidden)
-                 for line in text.splitlines()}  # fmt: skip
-        # A hint may quote a line of the solution: the author shows it on purpose.
-        return {line for line in lines if len(line) >= SECRET_LENGTH and line not in self._public}
+        """Lines that stand in a solution or a hidden test, and nowhere a student may read, in any language."""
+        return {line for language in self.languages for line in _secrets(self.notebook_in(language))}
 
     @cached_property
     def hidden_lines(self) -> set[str]:
-        """The lines of the hidden tests that stand nowhere else in what students get."""
-        lines = {line.strip() for cell in self.notebook.cells for line in Source(cell.source).hidden.splitlines()}
-        return {line for line in lines if len(line) >= HIDDEN_LENGTH and line not in self._public}
+        """The lines of the hidden tests that stand nowhere else in what students get, in any language."""
+        return {line for language in self.languages for line in hidden_lines(self.notebook_in(language))}
 
     def scrub(self, text: str) -> str:
         """`text` without colours, and without a line that shows one of a hidden test."""
         return scrubbed(text, self.hidden_lines)
 
-    def leaks(self, released: NotebookNode) -> list[str]:
+    def leaks(self, released: NotebookNode, language: str = SOURCE_LANGUAGE) -> list[str]:
         """What of the solutions or hidden tests a released notebook shows (an empty list: nothing)."""
         text = "\n".join(cell.source for cell in released.cells)
-        found = [line for line in sorted(self.secret_lines) if line in text]
+        found = [line for line in sorted(_secrets(self.notebook_in(language))) if line in text]
         found += [marker for marker in MARKERS if marker in text]
         found += [f"outputs of cell {i}" for i, cell in enumerate(released.cells) if cell.get("outputs")]
         return found
+
+
+def _secrets(notebook: NotebookNode) -> set[str]:
+    """Lines that stand in a solution or a hidden test of a notebook, and nowhere a student may read.
+
+    A hint may quote a line of the solution: the author shows it on purpose.
+    """
+    sources = [Source(cell.source) for cell in notebook.cells]
+    public = "\n".join(source.public for source in sources)
+    texts = [text for source in sources for text in (source.solution, source.hidden)]
+    lines = {line.strip() for text in texts for line in text.splitlines()}
+    return {line for line in lines if len(line) >= SECRET_LENGTH and line not in public}
+
+
+def hidden_lines(notebook: NotebookNode) -> set[str]:
+    """The lines of the hidden tests of a notebook that stand nowhere else in it, solutions aside."""
+    sources = [Source(cell.source) for cell in notebook.cells]
+    public = "\n".join(source.public for source in sources)
+    lines = {line.strip() for source in sources for line in source.hidden.splitlines()}
+    return {line for line in lines if len(line) >= HIDDEN_LENGTH and line not in public}
 
 
 def scrubbed(text: str, hidden: set[str]) -> str:
@@ -209,28 +253,36 @@ def scrubbed(text: str, hidden: set[str]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
+def project(root: Path) -> dict:
+    """What pyproject.toml says of the course in `root`: the one place where its version and its address are set."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
 def course_url(root: Path) -> str:
-    """The repository's address, from pyproject.toml: the one place where it is set."""
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+    """The repository's address."""
+    return project(root)["urls"]["Repository"]
 
 
-def read_lab(script: Path, root: Path) -> NotebookNode:
-    """The teacher's notebook that a percent script of the course in `root` stands for.  Raises `LabError`."""
-    text = script.read_text(encoding="utf-8")
-    if "{{COURSE_URL}}" in text:
-        text = text.replace("{{COURSE_URL}}", course_url(root))
+def read_script(text: str, name: str, root: Path, language: str = SOURCE_LANGUAGE) -> NotebookNode:
+    """The teacher's notebook that the text of a percent script stands for.  Raises `LabError`."""
+    text = text.replace("{{COURSE_URL}}", course_url(root))
     notebook = jupytext.reads(text, fmt="py:percent")
-    seen: set[str] = set()
-    for index, cell in enumerate(notebook.cells):
+    if wrong := naming.faults(notebook.cells):
+        raise LabError(f"{name}: {'; '.join(wrong)}.")
+    ids, seen = naming.names(notebook.cells), set()
+    for cell, cell.id in zip(notebook.cells, ids, strict=True):
         told = cell.metadata
         cell.metadata = NotebookNode({"tags": [DEMO]} if DEMO in told.get("tags", []) else {})
-        cell.id = f"{script.stem}-{index:03d}".replace("_", "-")
         if "role" in told or "exercise" in told:
-            where = f"{script.name}, cell {index} ({cell.source.splitlines()[0][:60] if cell.source else 'empty'})"
+            where = f"{name}, cell {cell.id} ({cell.source.splitlines()[0][:60] if cell.source else 'empty'})"
             cell.metadata["nbgrader"] = _metadata(where, cell, told, seen)
     if wrong := faults(notebook):
-        raise LabError(f"{script.name}: {'; '.join(wrong)}.  Nothing may depend on a demo cell: grading leaves it out.")
-    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+        raise LabError(f"{name}: {'; '.join(wrong)}.  Nothing may depend on a demo cell: grading leaves it out.")
+    notebook.metadata = NotebookNode(
+        course={"lab": name, "version": project(root)["version"], "language": language},
+        kernelspec=KERNEL,
+        language_info={"name": "python"},
+    )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from traitlets.config import Config
 
-from authoring.source import STUB, TEXT_STUB
+from authoring.source import STUBS, TEXT_STUBS
 from utils.paths import ROOT
 
 COURSE = ROOT / "class"  # the teacher's course: hand-ins, gradebook, feedback; no code
@@ -12,14 +12,14 @@ FOLDER = "GRADING_COURSE"  # the environment variable that names another one, fo
 CELL_TIMEOUT = 300  # seconds; nbgrader's 30 are too few for a cell that trains
 
 
-def configuration(root: Path) -> Config:
-    """Settings of a course whose hand-ins, feedback and gradebook lie in `root`."""
+def configuration(root: Path, language: str = "fr") -> Config:
+    """Settings of a course whose hand-ins, feedback and gradebook lie in `root`; `language`: of the stubs."""
     c = Config()
     c.CourseDirectory.root = str(root)
     c.CourseDirectory.course_id = "llm"
     c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
-    c.ClearSolutions.code_stub = {"python": STUB}
-    c.ClearSolutions.text_stub = TEXT_STUB
+    c.ClearSolutions.code_stub = {"python": STUBS[language]}
+    c.ClearSolutions.text_stub = TEXT_STUBS[language]
     # A solution region must exist in every solution cell: a forgotten marker would release the solution.
     c.ClearSolutions.enforce_metadata = True
     # A deleted test cell comes back (nbgrader #1682).

@@ -91,13 +91,15 @@ def cells(source: str) -> list[Cell]:
 
 
 def cell_names(headers: list[str], texts: list[str]) -> list[str]:
-    """A name for each cell: its exercise's and role's, or the last heading and the cell's rank below it."""
+    """A name for each cell: its own, its exercise's and role's, or the last heading and the cell's rank below it."""
     names, heading, rank = [], "start", 0
     for header, text in zip(headers, texts, strict=True):
+        own = re.search(r'name="([^"]+)"', header)
         exercise = re.search(r'exercise="(\w+)" role="(\w+)"', header)
         if "[markdown]" in header and (titles := re.findall(r"(?m)^# #+ (.+)$", text)):
             heading, rank = re.sub(r"\W+", "-", titles[0].lower()).strip("-"), 0
-        names.append("-".join(exercise.groups()) if exercise else f"{heading}-{rank}")
+        ranked = f"{heading}-{rank}"
+        names.append(own[1] if own else "-".join(exercise.groups()).replace("_", "-") if exercise else ranked)
         rank += 1
     return names
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 
 from authoring.catalogue import Catalogue
-from authoring.lab import Lab, LabError
+from authoring.lab import OTHERS, SOURCE_LANGUAGE, Lab, LabError
 from authoring.nbgrader import configuration
 from utils.paths import ROOT, set_aside
 from utils.student.handin import STUB
@@ -27,14 +27,14 @@ from utils.student.handin import STUB
 NOTEBOOKS = ROOT / "notebooks" / "fr"
 
 
-def generate(lab: Lab, root: Path) -> Path:
+def generate(lab: Lab, root: Path, language: str = SOURCE_LANGUAGE) -> Path:
     """Make the student version of a lab in the course folder `root` and register it in its gradebook; its path."""
     from nbgrader.apps import NbGraderAPI
 
     source = root / "source" / lab.name / f"{lab.name}.ipynb"
     source.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(lab.notebook, source)
-    config = configuration(root)
+    nbformat.write(lab.notebook_in(language), source)
+    config = configuration(root, language)
     config.CourseDirectory.assignment_id = lab.name
     api = NbGraderAPI(config=config)
     with quiet():
@@ -49,26 +49,38 @@ def generate(lab: Lab, root: Path) -> Path:
     return path
 
 
-def released(lab: Lab) -> bytes:
+def released(lab: Lab, language: str = SOURCE_LANGUAGE) -> bytes:
     """The student notebook of a lab, made from its source; raises `LabError` if it shows what it must not."""
     with tempfile.TemporaryDirectory() as folder:
-        path = generate(lab, Path(folder))
-        if found := lab.leaks(nbformat.read(path, as_version=4)):
+        path = generate(lab, Path(folder), language)
+        if found := lab.leaks(nbformat.read(path, as_version=4), language):
             raise LabError(f"{lab.name}: the student version shows {len(found)} secret line(s), first: {found[0]!r}")
         return path.read_bytes()
 
 
-def release(lab: Lab) -> Path:
+def release(lab: Lab, language: str = SOURCE_LANGUAGE) -> Path:
     """Write a lab's release, at once or not at all; one that somebody worked in is kept beside it."""
-    target = lab.release_path()
+    target = lab.release_path(language)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".tmp")
-    temporary.write_bytes(released(lab))
+    temporary.write_bytes(released(lab, language))
     if target.exists() and _worked_in(target):
         kept = set_aside(target)
         print(f"[WARN] somebody worked in {target.relative_to(lab.root)}: kept beside it as {kept.name}")
     os.replace(temporary, target)
     return target
+
+
+def withdraw(lab: Lab) -> list[str]:
+    """Take away the releases in languages whose catalogue is not whole any more; why, a sentence each."""
+    said = []
+    for language in OTHERS:
+        faults = lab.untranslated(language)
+        if faults and lab.catalogue_path(language).exists():
+            said.append(f"{lab.name}: no release in {language!r}: {len(faults)} fault(s), first: {faults[0]}")
+        if faults and lab.release_path(language).exists():
+            lab.release_path(language).unlink()
+    return said
 
 
 def _worked_in(path: Path) -> bool:
@@ -83,15 +95,21 @@ def _worked_in(path: Path) -> bool:
 
 
 def check(lab: Lab) -> list[str]:
-    """What is wrong with the committed student notebook of a lab (an empty list: nothing)."""
-    target = lab.release_path()
-    once, twice = released(lab), released(lab)
-    problems = [] if once == twice else [f"{lab.name}: two releases of the same source differ"]
-    if not target.exists() or target.read_bytes() != once:
+    """What is wrong with the committed student notebooks of a lab (an empty list: nothing)."""
+    problems = []
+    for language in (SOURCE_LANGUAGE, *OTHERS):
+        target = lab.release_path(language)
         where = target.relative_to(lab.root)
-        problems.append(f"{lab.name}: {where} is not what its source gives; run `make release`")
-    extra = [path.name for path in target.parent.glob("*") if path.suffix == ".py"]
-    return problems + [f"{lab.name}: teacher's file in notebooks/: {name}" for name in extra]
+        if language not in lab.languages:
+            problems += [f"{lab.name}: {where} is there, and its catalogue is not whole"] if target.exists() else []
+            continue
+        once, twice = released(lab, language), released(lab, language)
+        problems += [] if once == twice else [f"{lab.name}: two releases of the same source differ"]
+        if not target.exists() or target.read_bytes() != once:
+            problems.append(f"{lab.name}: {where} is not what its source gives; run `make release`")
+        extra = [path.name for path in target.parent.glob("*") if path.suffix == ".py"]
+        problems += [f"{lab.name}: teacher's file in notebooks/: {name}" for name in extra]
+    return problems
 
 
 @contextlib.contextmanager
@@ -117,7 +135,10 @@ def main(arguments: list[str] | None = None) -> int:
             if options.check:
                 problems += check(lab)
             else:
-                print(f"{lab.name} → {release(lab).relative_to(lab.root)}")
+                for language in lab.languages:
+                    print(f"{lab.name} → {release(lab, language).relative_to(lab.root)}")
+                for said in withdraw(lab):
+                    print(f"[WARN] {said}")
     except LabError as error:
         problems.append(str(error))
     for problem in problems:

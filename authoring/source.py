@@ -8,8 +8,12 @@ import ast
 from collections.abc import Iterator
 from enum import StrEnum
 
-STUB = '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")'
-TEXT_STUB = "*Votre réponse ici.*"
+# What stands in the place of a solution, by language.
+STUBS = {
+    "fr": '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")',
+    "en": '# YOUR CODE HERE\nraise NotImplementedError("pas encore traité")',
+}
+TEXT_STUBS = {"fr": "*Votre réponse ici.*", "en": "*Your answer here.*"}
 
 
 class Region(StrEnum):
@@ -69,7 +73,7 @@ class Source:
     def solution(self) -> str:
         return self._text(Region.SOLUTION)
 
-    def stub(self, text: str = STUB) -> str:
+    def stub(self, text: str = STUBS["fr"]) -> str:
         """The cell as a student gets it: `text` in the place of each solution, as far to the right."""
         lines: list[str] = []
         for region, marker, line in self._lines():

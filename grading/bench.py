@@ -308,6 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.lab == IMPORTS and not options.one:
         options.labs = Path(tempfile.mkdtemp(prefix="llm-bench-"))
+        shutil.copy(ROOT / "pyproject.toml", options.labs)
         folder = options.labs / "solutions" / IMPORTS
         folder.mkdir(parents=True)
         (folder / f"{IMPORTS}.py").write_text(IMPORTS_LAB, encoding="utf-8")

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] name="title"
 # # TP 0 — Petit quiz : tout le cours en seize questions
 #
 # Avant le cours, ce quiz vous dit ce que vous savez déjà ; après, ce que vous en avez retenu. Il se joue en deux temps : seize questions
@@ -32,7 +32,7 @@
 # écrit `rendu_tp0_quiz.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
 # notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
 
-# %%
+# %% name="setup"
 # Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
 import os
 import subprocess
@@ -62,11 +62,11 @@ from utils import runtime
 
 runtime.start("tp0_quiz")
 
-# %%
+# %% name="imports"
 from utils.checks import Report, expect, expect_type, plain
 from utils.quiz import show
 
-# %% [markdown]
+# %% [markdown] name="practice-recurrence"
 # ## 1. S'entraîner
 #
 # Cliquez sur un choix : il se colore, et son explication s'affiche. Rien n'est enregistré ni noté : essayez aussi les choix que vous
@@ -75,28 +75,28 @@ from utils.quiz import show
 #
 # ### A. Du réseau récurrent au Transformer
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="show-a"
 show("A")
 
-# %% [markdown]
+# %% [markdown] name="practice-objectives"
 # ### B. Deux objectifs, et le transfert
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="show-b"
 show("B")
 
-# %% [markdown]
+# %% [markdown] name="practice-prompting"
 # ### C. Du *fine-tuning* au prompt, et ce que disent les données
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="show-c"
 show("C")
 
-# %% [markdown]
+# %% [markdown] name="practice-alignment"
 # ### D. Aligner, documenter, faire tenir
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="show-d"
 show("D")
 
-# %% [markdown]
+# %% [markdown] name="ex1-quiz"
 # ## 2. Le quiz noté
 #
 # Voici seize affirmations, quatre par partie. Chacune met en situation l'idée de la question du même numéro : A1 répond à A1.
@@ -247,7 +247,7 @@ for part in "ABCD":
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="takeaways"
 # ## À retenir
 #
 # - **Du RNN au Transformer** : l'attention, née en traduction, relie deux mots en un pas ; le Transformer se passe de récurrence.

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] name="title"
 # # TP 1 — Modèles encodeurs : du masque au classifieur
 #
 # Un modèle encodeur comme BERT n'apprend pas à écrire : il apprend à **deviner les mots qu'on lui cache**. Cet exercice
@@ -38,7 +38,7 @@
 # réponse remplace la ligne `raise` qui suit « VOTRE CODE ICI » ; sous chaque exercice, une cellule de vérification vous dit tout de
 # suite où vous en êtes.
 
-# %%
+# %% name="setup"
 # Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
 import os
 import subprocess
@@ -68,7 +68,7 @@ from utils import runtime
 
 runtime.start("tp1_mlm")
 
-# %%
+# %% name="imports"
 import copy
 import math
 
@@ -89,12 +89,12 @@ from utils.models import load_masked_lm
 from utils.plots import LiveCurve
 from utils.runtime import budget, seed_everything
 
-# %% [markdown]
+# %% [markdown] name="model-and-data"
 # Le modèle : un BERT de 6 couches et 384 dimensions (22,7 millions de paramètres), en anglais, pré-entraîné par nos soins
 # à partir de l'encodeur all-MiniLM-L6-v2. Les données : des phrases de critiques de films, chacune étiquetée *fresh*
 # (positive) ou *rotten* (négative), et des passages de Wikipédia qui nous serviront de point de comparaison.
 
-# %%
+# %% name="load-model-and-data"
 general_model, tokenizer = load_masked_lm()
 reviews = load_film_reviews()
 general_text = load_general_english()
@@ -102,27 +102,27 @@ general_text = load_general_english()
 print(f"{sum(p.numel() for p in general_model.parameters()):,} paramètres".replace(",", " "))
 pd.DataFrame(reviews["train"].shuffle(seed=21).select(range(5))).assign(label=lambda d: d.label.map(["rotten", "fresh"].__getitem__))
 
-# %% [markdown]
+# %% [markdown] name="wordpiece"
 # ## 1. Du texte aux nombres : la tokenisation WordPiece
 #
 # Un modèle de langue ne voit pas des mots mais des **tokens** : des morceaux de texte pris dans un vocabulaire fixé
 # (ici 30 522, tout en minuscules : le tokenizer y met d'abord le texte). Un mot fréquent est un seul token ; un mot rare est découpé en sous-mots. Le préfixe `##` signifie « collé au
 # token précédent ».
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="tokenize-sentence"
 sentence = "The cinematography is breathtaking."
 encoded = tokenizer(sentence)
 print("identifiants :", encoded["input_ids"])
 print("tokens       :", tokenizer.convert_ids_to_tokens(encoded["input_ids"]))
 print("décodage     :", tokenizer.decode(encoded["input_ids"]))
 
-# %% [markdown]
+# %% [markdown] name="special-tokens"
 # Certains tokens ne viennent pas du texte. `[CLS]` ouvre la séquence ; son vecteur de sortie sert souvent à représenter la
 # phrase entière. `[SEP]` sépare ou ferme les segments. `[MASK]` est le trou à remplir. `[UNK]` remplace un mot indécoupable. `[PAD]` comble les
 # phrases courtes pour que toutes celles d'un lot aient la même longueur : le modèle doit l'ignorer, d'où
 # l'`attention_mask`.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="tokenize-batch"
 batch = tokenizer(["A gem.", "The [MASK] was dull and far too long."], padding=True, return_tensors="pt")
 for ids, mask in zip(batch["input_ids"], batch["attention_mask"]):
     print(tokenizer.convert_ids_to_tokens(ids), mask.tolist())
@@ -130,7 +130,7 @@ for ids, mask in zip(batch["input_ids"], batch["attention_mask"]):
 for word in ["movie", "filmmaker", "melodramatic", "tarantinoesque"]:
     print(f"{word:15s} → {tokenizer.tokenize(word)}")
 
-# %% [markdown]
+# %% [markdown] name="ex1-wordpiece"
 # ### Exercice 1 — Découper un mot comme WordPiece
 # *Difficulté ●○○ · environ 10 minutes · 2 points*
 #
@@ -190,17 +190,17 @@ with report.test("Deux cents mots de critiques tirés au sort", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="rare-words"
 # Que devient un nom propre, un terme technique, un mot français ? Plus un mot est rare dans le corpus qui a servi à construire
 # le vocabulaire, plus il est découpé. C'est un premier effet, discret, de la composition des données.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="split-rare-words"
 with attempt("Exercice 1"):
     words = ["film", "blockbuster", "miyazaki", "hyperrealistic", "bouleversant"]
     for word in words:
         print(f"{word:15s} {wordpiece(word, vocab)}")
 
-# %% [markdown]
+# %% [markdown] name="ex2-masking"
 # ## 2. Cacher des mots : le masquage de BERT
 #
 # L'objectif MLM cache au hasard une partie des tokens, et le modèle doit **reconstruire la séquence**. Aucune annotation
@@ -320,11 +320,11 @@ with report.test("Autre probabilité, générateur global laissé intact", point
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="masking-shown"
 # Voyons l'effet sur une vraie phrase, en choisissant cette fois la moitié des tokens pour que les trois cas apparaissent. Changez la
 # graine : à chaque passage, le modèle reçoit une question différente sur la même phrase.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="show-masking"
 with attempt("Exercice 2"):
     example = tokenizer(reviews["train"][1]["text"], return_special_tokens_mask=True, return_tensors="pt")
     inputs, labels = mask_tokens(example["input_ids"], example["special_tokens_mask"], tokenizer.mask_token_id,
@@ -332,7 +332,7 @@ with attempt("Exercice 2"):
     rows = {"token": example["input_ids"][0], "entrée du modèle": inputs[0], "à prédire": labels[0]}
     display(pd.DataFrame({name: ["·" if i == -100 else tokenizer.convert_ids_to_tokens(i) for i in ids.tolist()] for name, ids in rows.items()}))
 
-# %% [markdown]
+# %% [markdown] name="ex3-loss"
 # ## 3. La fonction de coût : l'entropie croisée, sur les trous seulement
 #
 # Pour chaque position, le modèle produit un vecteur de **logits** $z \in \mathbb{R}^V$, un score par token du
@@ -419,7 +419,7 @@ with report.test("D'autres grands logits", points=0.25):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="perplexity"
 # ## 4. Mesurer : la perplexité, avec un masquage fixé
 #
 # La **perplexité** est l'exponentielle du coût moyen par token masqué : $\mathrm{PPL} = \exp \mathcal{L}$. Une perplexité de
@@ -433,7 +433,7 @@ report.score()
 # Ses limites : c'est une perplexité *de masques*, à ne pas comparer à celle d'un modèle causal comme GPT, et elle ne dit pas
 # si le modèle sera un bon classifieur.
 
-# %%
+# %% name="masked-batches"
 from transformers import DataCollatorForLanguageModeling
 
 MAX_LENGTH, BATCH_SIZE = 40, 32
@@ -450,7 +450,7 @@ film_batches = masked_batches(reviews["validation"]["text"][:n_eval], seed=7)
 wiki_batches = masked_batches(general_text["validation"]["text"][: n_eval // 2], seed=7)
 print({key: tuple(value.shape) for key, value in film_batches[0].items()})
 
-# %% [markdown]
+# %% [markdown] name="ex4-perplexity"
 # ### Exercice 4 — La perplexité sur un jeu de lots
 # *Difficulté ●●○ · environ 15 minutes · 2 points*
 #
@@ -532,11 +532,11 @@ with report.test("Sur le vrai modèle", points=0.25):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="before-adaptation"
 # Avant toute adaptation, comparons les deux textes. Le modèle a été pré-entraîné sur du texte général (dont des passages de
 # Wikipédia, mais pas ceux-ci), sans aucune critique de film.
 
-# %%
+# %% name="library-perplexity"
 def library_perplexity(model, batches):
     """La même mesure, sur les coûts de tous les trous réunis : elle sert à la suite du TP."""
     model.eval()
@@ -549,7 +549,7 @@ def library_perplexity(model, batches):
             costs.append(F.cross_entropy(logits, batch["labels"][chosen], reduction="none"))
     return torch.cat(costs).mean().exp().item()
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="perplexity-before"
 ppl_before = {"critiques de films": library_perplexity(general_model, film_batches),
               "Wikipédia": library_perplexity(general_model, wiki_batches)}
 for name, value in ppl_before.items():
@@ -557,7 +557,7 @@ for name, value in ppl_before.items():
 with attempt("Exercice 4"):
     print(f"les mêmes critiques, par votre fonction : {perplexity(general_model, film_batches):.1f}")
 
-# %% [markdown]
+# %% [markdown] name="ex5-training"
 # ## 5. S'adapter à un domaine
 #
 # Les critiques de films ont leur vocabulaire (*screenplay*, *heartfelt*, *overlong*), leurs tournures, leur ironie. On
@@ -660,11 +660,11 @@ with report.test("Chaque lot sert une fois, dans l'ordre, même si batches est u
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="train"
 # À vous de la faire tourner : la courbe se dessine pendant l'entraînement. La courbe pâle est le coût de chaque lot (le bruit
 # vient du hasard des phrases et des masques), la foncée sa moyenne glissante.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="run-training"
 with attempt("Exercice 5"):
     seed_everything(1)
     mine = copy.deepcopy(general_model)
@@ -674,14 +674,14 @@ with attempt("Exercice 5"):
     curve.close()
     print(f"perplexité sur les critiques : {ppl_before['critiques de films']:.1f} → {library_perplexity(mine, film_batches):.1f}")
 
-# %% [markdown]
+# %% [markdown] name="trainer"
 # ### La même chose avec `Trainer`
 #
 # En pratique on confie la boucle à `Trainer`, qui ajoute ce qui manque à la nôtre : taux d'apprentissage qui décroît,
 # masquage **retiré au sort à chaque passage** (*dynamic masking*), sauvegardes, plusieurs processeurs… Le principe est
 # identique. C'est le modèle obtenu ici qui sert dans la suite.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="run-trainer"
 import tempfile
 
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -710,7 +710,7 @@ trainer.remove_callback(PrinterCallback)  # la courbe suffit
 trainer.train()
 curve.close()
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="perplexity-after"
 ppl_after = {"critiques de films": library_perplexity(adapted_model, film_batches),
              "Wikipédia": library_perplexity(adapted_model, wiki_batches)}
 table = pd.DataFrame({"avant adaptation": ppl_before, "après adaptation": ppl_after}).round(1)
@@ -721,12 +721,12 @@ for bars in axes.containers:
 plt.show()
 table
 
-# %% [markdown]
+# %% [markdown] name="forgetting"
 # La perplexité baisse nettement sur les critiques, et se dégrade sur Wikipédia, que le modèle n'a pas revue : c'est le
 # prix de la spécialisation, dont la forme extrême s'appelle l'*oubli catastrophique*. Dans notre exécution, la perplexité passe
 # de 128 à 100 sur les critiques, et de 59 à 86 sur Wikipédia.
 
-# %% [markdown]
+# %% [markdown] name="ex6-fill-mask"
 # ## 6. Avant / après : que propose le modèle ?
 #
 # ### Exercice 6 — Remplir le trou
@@ -788,10 +788,10 @@ with report.test("D'autres phrases, d'autres k", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="compare-tokens"
 # Comparons le modèle général et le modèle adapté sur des phrases du domaine.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="best-tokens"
 def best_tokens(model, sentence, k=5):
     """Les propositions de la bibliothèque, pour que cette section marche même sans l'exercice 6."""
     found = pipeline("fill-mask", model=model.eval(), tokenizer=tokenizer, device=model.device)(sentence, top_k=k)
@@ -808,7 +808,7 @@ pd.DataFrame([
     for s in domain_sentences
 ]).style.hide(axis="index")
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="plot-tokens"
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4), constrained_layout=True)
 for ax, (name, model) in zip(axes, [("général", general_model), ("adapté", adapted_model)]):
     tokens = best_tokens(model, domain_sentences[0], k=8)
@@ -819,7 +819,7 @@ plt.show()
 with attempt("Exercice 6"):
     print("Par votre fonction :", [f"{token} {probability:.1%}" for token, probability in fill_mask(adapted_model, tokenizer, domain_sentences[0], 3)])
 
-# %% [markdown]
+# %% [markdown] name="ex7-spans"
 # ## 7. Une variante : les trous de longueur variable de T5
 #
 # T5 (Raffel et al., 2019) cache des **suites de tokens** (*spans*) et remplace chacune par une seule sentinelle. La cible
@@ -924,7 +924,7 @@ with report.test("Cas limites : aucun span, tout le texte, mots répétés", poi
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="ex8-pooling"
 # ## 8. Du masque au classifieur : le transfert
 #
 # L'encodeur sait maintenant lire des critiques. On lui ajoute une **tête** de classification toute neuve pour décider si une
@@ -990,13 +990,13 @@ with report.test("D'autres longueurs", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="linear-probe"
 # ### (a) La sonde linéaire
 #
 # Chaque phrase devient un vecteur de 384 nombres, calculé une fois pour toutes par chacun des deux encodeurs. Pour que cette
 # section ne dépende pas de l'exercice 8, la moyenne est refaite ici phrase par phrase.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="run-probe"
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -1033,12 +1033,12 @@ with attempt("Exercice 8"):
 
 predictions = {("sonde linéaire", name): probe(train, train_labels).predict(test) for name, (train, test) in vectors.items()}
 
-# %% [markdown]
+# %% [markdown] name="fine-tuning"
 # ### (b) Le fine-tuning complet
 #
 # Même encodeur, mais une tête linéaire neuve sur `[CLS]`, et **tous** les poids apprennent.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="run-fine-tuning"
 from transformers import BertConfig, BertForSequenceClassification
 
 def new_classifier(encoder=None):
@@ -1082,7 +1082,7 @@ for name, encoder in encoders.items():
     classifier = fine_tune(new_classifier(encoder), train_set["text"], train_labels.tolist(), steps)
     predictions["fine-tuning", name] = predict(classifier, test_set["text"])
 
-# %% [markdown]
+# %% [markdown] name="compare-scores"
 # ### Comparer honnêtement
 #
 # Un score sur un échantillon de test est lui-même une estimation. Le **bootstrap** en donne l'incertitude : on retire au
@@ -1090,7 +1090,7 @@ for name, encoder in encoders.items():
 # 97,5ᵉ centile. La macro-F1 est la
 # moyenne des F1 des deux classes : elle ne récompense pas un modèle qui en oublie une.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="scores-and-intervals"
 accuracy_metric, f1_metric = metrics.load("accuracy"), metrics.load("f1")
 rng = np.random.default_rng(0)
 resamples = rng.integers(0, n_test, (1000, n_test))
@@ -1112,19 +1112,19 @@ majority = max(test_labels.mean(), 1 - test_labels.mean())
 print(f"Toujours répondre la classe majoritaire : {majority:.3f}")
 pd.DataFrame(rows).style.hide(axis="index").format({"exactitude": "{:.3f}", "macro-F1": "{:.3f}"})
 
-# %% [markdown]
+# %% [markdown] name="paired-difference"
 # Les quatre intervalles se chevauchent-ils ? Attention : les quatre scores sont mesurés **sur les mêmes phrases**, donc
 # leurs erreurs se ressemblent. La bonne question est celle de la **différence**, phrase par phrase : on rééchantillonne la
 # différence (bootstrap apparié).
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="paired-bootstrap"
 for method in ("sonde linéaire", "fine-tuning"):
     right = {name: (predictions[method, name] == test_labels).astype(float) for name in encoders}
     difference = right["adapté"] - right["général"]
     low, high = bootstrap_interval(difference)
     print(f"{method:15s} : adapté − général = {difference.mean():+.3f}, IC à 95 % [{low:+.3f} ; {high:+.3f}]")
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="confusion-matrices"
 from sklearn.metrics import ConfusionMatrixDisplay
 
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), constrained_layout=True)
@@ -1135,7 +1135,7 @@ for ax, ((method, name), predicted) in zip(axes, predictions.items()):
     ax.grid(False)
 plt.show()
 
-# %% [markdown]
+# %% [markdown] name="ex9-conclusion"
 # ### Exercice 9 — Peut-on conclure ?
 # *Difficulté ●●○ · environ 10 minutes · 2 points · correction manuelle*
 #
@@ -1151,7 +1151,7 @@ plt.show()
 # fine-tuning avec plusieurs graines.
 # ### END SOLUTION
 
-# %% [markdown]
+# %% [markdown] name="few-labels"
 # ### Peu d'étiquettes : ce que le pré-entraînement rapporte
 #
 # C'est l'argument central du *transfer learning* : annoter coûte cher, alors que le texte brut abonde. Voici l'exactitude en
@@ -1160,7 +1160,7 @@ plt.show()
 # un simple comptage de mots, pondéré par leur rareté (**TF-IDF**), sans aucun réseau. Chaque point est la moyenne de cinq tirages des exemples. Les deux
 # étoiles sont le fine-tuning complet sur toutes les étiquettes, avec et sans pré-entraînement, par la même recette.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="learning-curves"
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 train_texts, test_texts = list(train_set["text"]), list(test_set["text"])
@@ -1195,7 +1195,7 @@ from_scratch = predict(fine_tune(random_encoder, train_texts, train_labels.tolis
 stars = {"pré-entraîné": (predictions["fine-tuning", "adapté"] == test_labels).mean(),
          "au hasard": (from_scratch == test_labels).mean()}
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="plot-learning-curves"
 figure, axes = plt.subplots()
 for color, (name, values) in zip(("C1", "C0", "C7"), curves.items()):
     axes.plot(sizes, values.mean(0), "o-", color=color, label=name)
@@ -1210,7 +1210,7 @@ axes.legend(fontsize=8)
 plt.show()
 pd.DataFrame({name: values.mean(0) for name, values in curves.items()}, index=pd.Index(sizes, name="étiquettes")).T.round(3)
 
-# %% [markdown]
+# %% [markdown] name="few-labels-results"
 # Dans notre exécution, avec 200 étiquettes, la même régression atteint 0,64 sur l'encodeur pré-entraîné, contre 0,59 sur TF-IDF
 # et 0,54 sur l'encodeur tiré au hasard. Pour en arriver là, le comptage de mots demande 400 étiquettes, et l'encodeur tiré
 # au hasard 1 600 : c'est en ce sens que le pré-entraînement **remplace des étiquettes**.
@@ -1220,7 +1220,7 @@ pd.DataFrame({name: values.mean(0) for name, values in curves.items()}, index=pd
 # sur lui. Quant au fine-tuning sans pré-entraînement, 80 pas ne lui ont rien appris : il répond toujours la classe majoritaire (0,56).
 # Retenez le réflexe : **comparez toujours à une référence simple**.
 
-# %% [markdown]
+# %% [markdown] name="takeaways"
 # ## À retenir
 #
 # - **MLM** : cacher 15 % des tokens (80 % `[MASK]`, 10 % au hasard, 10 % inchangés), prédire l'original, entropie croisée

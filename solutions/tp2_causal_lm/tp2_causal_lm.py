@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] name="title"
 # # TP 2 — Modèles causaux : sonder une distribution, mesurer un biais
 #
 # Un modèle causal comme GPT ne fait qu'une chose : étant donné un début de texte, il attribue une **probabilité à chaque token
@@ -44,7 +44,7 @@
 # les soirs ». Deux genres seulement y figurent, parce que l'accord du français en a deux. Si vous préférez ne pas lire ces paires, sautez la section « D'autres
 # biais » : aucun exercice n'en dépend.
 
-# %%
+# %% name="setup"
 # Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
 import os
 import subprocess
@@ -74,7 +74,7 @@ from utils import runtime
 
 runtime.start("tp2_causal_lm")
 
-# %%
+# %% name="imports"
 import math
 import time
 
@@ -92,29 +92,29 @@ from utils.paths import DATA
 from utils.playground import Playground
 from utils.runtime import budget, seed_everything
 
-# %% [markdown]
+# %% [markdown] name="model"
 # Le modèle est Gemma 3 270M, dans sa version **de base** : il continue un texte, il n'a pas appris à obéir. Il lit le français,
 # l'anglais et bien d'autres langues. Pour refaire le TP avec un autre modèle causal du cours, lancez Jupyter avec la variable
 # d'environnement `COURSE_CAUSAL=instruct` (SmolLM2, en anglais seulement).
 
-# %%
+# %% name="load-model"
 model, tokenizer = load_causal_lm()
 vocab_size = model.get_output_embeddings().weight.shape[0]
 print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.0f} millions de paramètres, vocabulaire de {vocab_size} tokens")
 print(tokenizer.convert_ids_to_tokens(tokenizer("Le marché s'installe avant l'aube.")["input_ids"]))
 
-# %% [markdown]
+# %% [markdown] name="first-token"
 # Un modèle de cette famille attend parfois un token de début (`<bos>` pour Gemma), que le tokenizer ajoute de lui-même devant une
 # requête. Quand nous découperons un texte nous-mêmes, ce sera à nous de le remettre : `PREFIX` le contient (ou rien, si ce modèle
 # n'en veut pas).
 
-# %%
+# %% name="prefix-and-story"
 PREFIX = torch.tensor(tokenizer("")["input_ids"], dtype=torch.long)
 story = (DATA / "tp2_causal_lm" / "recit_fr.txt").read_text(encoding="utf-8")
 story_ids = torch.tensor(tokenizer(story, add_special_tokens=False)["input_ids"])
 print(f"préfixe : {tokenizer.convert_ids_to_tokens(PREFIX.tolist())} ; récit : {len(story)} caractères, {len(story_ids)} tokens")
 
-# %% [markdown]
+# %% [markdown] name="ex1-blocks"
 # ## 1. L'objectif causal : prédire la suite
 #
 # Pour entraîner ou évaluer un modèle causal, on découpe le corpus en **blocs** de longueur fixe $k$, et le modèle prédit, à chaque
@@ -159,7 +159,7 @@ with report.test("D'autres longueurs, et un texte trop court", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="ex2-loss"
 # ### Exercice 2 — Le coût causal
 # *Difficulté ●●○ · environ 15 minutes · 2 points*
 #
@@ -232,14 +232,14 @@ with report.test("De très grands logits ne débordent pas, et le gradient passe
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="block-start"
 # ### Le début d'un bloc est plus difficile
 #
 # Au début de chaque bloc, le modèle n'a presque rien lu : il a perdu le contexte qui précède la coupure. Regardons le coût moyen en
 # fonction de la position dans le bloc (pour avoir plus de blocs, on en prend ici un tous les 16 tokens, qui se recouvrent). Que lisez-vous
 # sur les premières positions ?
 
-# %%
+# %% name="token-nll"
 @torch.inference_mode()
 def token_nll(window):
     """Le coût (nats) de chaque token d'une fenêtre (longueur,), sauf le premier : tenseur (longueur − 1,)."""
@@ -247,7 +247,7 @@ def token_nll(window):
     logits = model(ids.unsqueeze(0)).logits[0, len(PREFIX) : -1].float()
     return F.cross_entropy(logits, window[1:], reduction="none")
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="plot-loss-by-position"
 K = 32
 starts = range(0, len(story_ids) - K, budget(full=16, small=160))
 by_position = torch.stack([token_nll(story_ids[s : s + K]) for s in tqdm(starts, leave=False)]).mean(0)
@@ -256,7 +256,7 @@ axes.plot(range(1, K), by_position, "o-", ms=4)
 axes.set(xlabel="position dans le bloc (tokens de contexte)", ylabel="coût moyen (nats)", title=f"Coût selon la position, sur {len(starts)} blocs")
 plt.show()
 
-# %% [markdown]
+# %% [markdown] name="ex3-sliding"
 # ### Exercice 3 — La perplexité par fenêtre glissante
 # *Difficulté ●●● · environ 25 minutes · 3 points*
 #
@@ -361,11 +361,11 @@ with report.test("Sur le vrai modèle", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="stride-tradeoff"
 # Plus le *stride* est petit, plus chaque token a de contexte, donc plus la perplexité baisse ; mais plus il y a de fenêtres à
 # calculer. C'est pourquoi deux perplexités ne se comparent qu'à fenêtre, *stride* et tokenizer égaux.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="compare-strides"
 with attempt("Exercice 3"):
     text_ids = story_ids[: budget(full=400, small=96)]
     rows = []
@@ -383,7 +383,7 @@ with attempt("Exercice 3"):
     plt.show()
     display(table.round(1))
 
-# %% [markdown]
+# %% [markdown] name="ex4-distribution"
 # Dans notre exécution, la perplexité passe de 35 (*stride* 63) à 26 (*stride* 16), pour trois fois plus de calcul. Le même modèle, le
 # même texte : un nombre sans sa fenêtre et son *stride* ne veut rien dire.
 #
@@ -453,7 +453,7 @@ with report.test("D'autres requêtes, d'autres k", points=1):
 ### END HIDDEN TESTS
 report.score()
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="show-distributions"
 with attempt("Exercice 4"):
     for prompt in ["Quelle est ta couleur préférée ? Ma couleur préférée est le", "La capitale de la France est", "Il était une"]:
         tokens, probabilities, covered = next_token_distribution(model, tokenizer, prompt, 5)
@@ -462,15 +462,15 @@ with attempt("Exercice 4"):
             print(f"   {token!r:12} {probability:6.1%}")
         print(f"   log-probabilité du premier : {math.log(probabilities[0]):.2f} nat ; {covered:.1%} couverts par les 5 premiers\n")
 
-# %% [markdown]
+# %% [markdown] name="playground"
 # À vous de jouer : changez la requête, la température, le nombre de candidats ; cliquez sur un candidat pour l'ajouter. (Sans
 # *widgets*, seule la figure s'affiche.)
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="open-playground"
 models = {"le modèle du TP": (model, tokenizer), "SmolLM2 135M (anglais)": load_instruct}
 Playground(models, "Quelle est ta couleur préférée ? Ma couleur préférée est le").show()
 
-# %% [markdown]
+# %% [markdown] name="ex5-greedy"
 # ## 3. Du score au texte : les décodages
 #
 # Le modèle donne une distribution ; c'est **nous** qui choisissons. Prendre toujours le plus probable, c'est le décodage glouton
@@ -531,7 +531,7 @@ with report.test("Autre requête ; zéro token ne change rien", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="ex6-sampling"
 # ### Exercice 6 — Température, *top-k* et tirage
 # *Difficulté ●●○ · environ 15 minutes · 2 points*
 #
@@ -637,7 +637,7 @@ with report.test("Même graine, même tirage ; autre graine, autre tirage", poin
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="ex7-nucleus"
 # ### Exercice 7 — *Top-p* et pénalité de répétition
 # *Difficulté ●●● · environ 20 minutes · 2 points*
 #
@@ -710,10 +710,10 @@ with report.test("Autres logits, tokens vus plusieurs fois", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="nucleus-size"
 # Combien de tokens faut-il pour couvrir 90 % de la masse ? Cela dépend de la requête : c'est la raison d'être du *top-p*.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="plot-nucleus-size"
 prompts = ["La capitale de la France est", "Ma couleur préférée est le", "Hier soir, j'ai rencontré"]
 figure, axes = plt.subplots()
 for prompt in prompts:
@@ -725,11 +725,11 @@ axes.set(xscale="log", xlabel="rang du token", ylabel="masse cumulée", title="L
 axes.legend(fontsize=8)
 plt.show()
 
-# %% [markdown]
+# %% [markdown] name="compare-decodings"
 # Voici ce que ces réglages donnent sur une même requête, avec `generate` (deux tirages par réglage). Lisez-les à voix haute :
 # le décodage glouton se répète, la température élevée divague.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="run-decodings"
 settings = {
     "glouton": {"do_sample": False},
     "glouton, pénalité 1,3": {"do_sample": False, "repetition_penalty": 1.3},
@@ -744,13 +744,13 @@ for name, options in tqdm(settings.items(), leave=False):
         output = model.generate(**inputs, **options, max_new_tokens=budget(full=25, small=4), pad_token_id=0)
         print(f"[{name}]", tokenizer.decode(output[0], skip_special_tokens=True).replace("\n", " ⏎ "))
 
-# %% [markdown]
+# %% [markdown] name="kv-cache"
 # ### Le cache des clés et des valeurs
 #
 # Pour produire le token suivant, faut-il relire toute la requête ? Non : les clés et les valeurs de l'attention des tokens déjà lus
 # ne changent pas, puisqu'un modèle causal ne regarde que vers l'arrière. On les garde : c'est le *KV-cache*.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="time-kv-cache"
 @torch.inference_mode()
 def seconds_per_token(length, cached, repeats=3):
     """Le meilleur temps pour obtenir les logits du token suivant après `length` tokens, avec ou sans cache."""
@@ -772,7 +772,7 @@ axes.set(xlabel="tokens déjà lus", ylabel="millisecondes pour le token suivant
 axes.legend()
 plt.show()
 
-# %% [markdown]
+# %% [markdown] name="ex8-score"
 # Dans notre exécution, avec le cache, un token coûte environ 0,06 s quelle que soit la longueur ; sans lui, 0,4 s après 384 tokens. Le
 # prix du cache est de la mémoire : deux vecteurs par token, par couche et par tête de clés-valeurs (ce modèle n'en a qu'une).
 #
@@ -842,7 +842,7 @@ with report.test("D'autres suites, en deux langues", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="length-normalisation"
 # Le piège suivant est plus sournois. Un mot long a plus de tokens, donc plus de facteurs inférieurs à 1 : sa probabilité totale est
 # plus petite, même s'il convient mieux. Trois façons de comparer, qui ne répondent pas à la même question :
 #
@@ -851,13 +851,13 @@ report.score()
 # - l'**information mutuelle ponctuelle** (PMI) : $\log p(\text{suite} \mid \text{requête}) - \log p(\text{suite} \mid \text{requête neutre})$ ; elle corrige la
 #   fréquence du mot, et dit ce que la requête **apporte**.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="normalised-scores"
 words = [" sirop.", " antibiotique.", " anti-inflammatoire.", " chat.", " jour."]
 given, counts = continuation_logprobs(model, tokenizer, "Le médecin lui a prescrit un", words)
 neutral, _ = continuation_logprobs(model, tokenizer, "Un mot :", words)
 pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": given - neutral}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2, decimal=",")
 
-# %% [markdown]
+# %% [markdown] name="bias"
 # Dans notre exécution, la somme met « antibiotique » en tête ; par token, c'est « anti-inflammatoire », dont les six tokens se devinent
 # facilement une fois le mot commencé. La PMI sépare le mieux les médicaments (6 à 12 nats) de « jour » et de « chat » (moins de 2).
 #
@@ -866,19 +866,19 @@ pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": giv
 # « Il est docteur, elle est… » : le cours montre qu'un modèle continue par *infirmière*, et qu'en inversant les genres il
 # continue par *ingénieur*. Regardons ce qu'en dit le nôtre. (Les débuts de mots comme « inf » se complètent : « infirmière ».)
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="anecdote"
 for prompt in ["Il est docteur, elle est", "Elle est docteure, il est"]:
     best = library_distribution(prompt).topk(6)
     print(f"{prompt} …", ", ".join(f"{tokenizer.decode([i])} {p:.1%}" for i, p in zip(best.indices.tolist(), best.values.tolist())))
 
-# %% [markdown]
+# %% [markdown] name="measure-design"
 # Une anecdote n'est pas une mesure. Une mesure, c'est : beaucoup de professions, plusieurs formulations, un **effet** défini d'avance, un
 # **intervalle**, un **groupe témoin** où l'on n'attend rien, et l'examen de ce qui pourrait fausser le résultat.
 #
 # Les données ont été préparées pour le cours (voir `data/tp2_causal_lm/README.md`) : des professions avec leurs deux formes, des débuts de phrase
 # appariés, et, quand elle est publique, la part de femmes dans la profession.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="professions"
 professions = {language: pd.read_csv(DATA / "tp2_causal_lm" / f"professions_{language}.csv") for language in ("fr", "en")}
 templates = {language: pd.read_csv(DATA / "tp2_causal_lm" / f"templates_{language}.csv") for language in ("fr", "en")}
 french = professions["fr"].query("group != 'epicene'").sample(frac=1, random_state=0).head(budget(full=64, small=8)).reset_index(drop=True)
@@ -886,7 +886,7 @@ english = professions["en"].sample(frac=1, random_state=0).head(budget(full=48, 
 print(f"{len(french)} professions en français, {len(english)} en anglais")
 templates["fr"].query("kind == 'bias'").drop(columns="kind").style.hide(axis="index")
 
-# %% [markdown]
+# %% [markdown] name="ex9-log-odds"
 # ### Exercice 9 — Le rapport de cotes
 # *Difficulté ●○○ · environ 10 minutes · 1 point*
 #
@@ -934,7 +934,7 @@ with report.test("D'autres valeurs, et une forme quelconque", points=0.25):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="bias-measure"
 # ### La mesure
 #
 # En français, chaque forme est accordée : après « Elle travaille comme », on note « infirmière. », et après « Il travaille comme »,
@@ -942,7 +942,7 @@ report.score()
 # **différents**, de fréquences différentes. On peut retirer de l'effet **brut** la même différence mesurée après des débuts neutres
 # (« Métier : ») : c'est l'effet **corrigé de la forme**. En anglais, le mot est le même après *he* et après *she* : rien à corriger.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="measure-log-odds"
 from scipy.special import logit
 
 def odds(prompt, words, measured=None):
@@ -973,7 +973,7 @@ raw_en = effects(kind("en", "bias"), english.profession, english.profession)
 control_en = effects(kind("en", "control"), english.profession, english.profession)
 print("tableaux (débuts, professions) :", raw.shape, control.shape, raw_en.shape, control_en.shape)
 
-# %% [markdown]
+# %% [markdown] name="ex10-tests"
 # ### Exercice 10 — Un intervalle et un test
 # *Difficulté ●●● · environ 25 minutes · 2 points*
 #
@@ -1061,10 +1061,10 @@ with report.test("p n'est jamais nulle ; autres tailles", points=0.5):
 ### END HIDDEN TESTS
 report.score()
 
-# %% [markdown]
+# %% [markdown] name="bias-results"
 # ### Ce que disent les chiffres
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="summary-table"
 from scipy.stats import bootstrap, permutation_test
 
 def summary(name, d):
@@ -1080,7 +1080,7 @@ pd.DataFrame([
     summary("anglais", raw_en), summary("anglais, témoin", control_en),
 ]).style.hide(axis="index").format({"effet moyen": "{:+.2f}", "p": "{:.4f}", "écart-type entre professions": "{:.2f}", "écart-type entre débuts": "{:.2f}"}, decimal=",")
 
-# %% [markdown]
+# %% [markdown] name="reading-results"
 # Lisez ce tableau avec méfiance. Dans notre exécution, le **signe** de l'effet moyen dépend de la référence : −1,73 brut, +2,44 corrigé,
 # car un début neutre appelle plutôt la forme masculine, celle des dictionnaires. Et le **témoin**, où l'on n'attend rien, donne −0,44
 # [−0,52 ; −0,36] : l'intervalle rééchantillonne les professions, mais pas les débuts de phrase, qui diffèrent bien davantage
@@ -1091,7 +1091,7 @@ pd.DataFrame([
 # professions, et on regarde celles-ci une à une, avec un test par profession sur les débuts de phrase. Tant de tests demandent une **correction** : à 5 %, un sur vingt serait
 # « significatif » par hasard. Celle de Benjamini et Hochberg (1995) borne la part attendue de fausses découvertes.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="forest-plots"
 from scipy.stats import false_discovery_control
 
 def forest(d, names, title):
@@ -1116,7 +1116,7 @@ def centred(d):
 forest(centred(raw), french.feminine, "Français, écart à la moyenne : les 18 plus bas et les 18 plus hauts (gris : non significatif)")
 forest(centred(raw_en), english.profession, "Anglais, écart à la moyenne : les 18 plus bas et les 18 plus hauts (gris : non significatif)")
 
-# %% [markdown]
+# %% [markdown] name="representativeness"
 # En anglais, les métiers du soin et du secrétariat sont du côté féminin, ceux du bâtiment et de l'industrie du côté masculin : l'ordre
 # n'a rien d'un hasard. Mais attention aux seuils : avec huit débuts de phrase (sept en anglais), la plus petite valeur p possible est 2/256 (2/128).
 # La correction ne peut donc garder une profession que si beaucoup d'autres atteignent aussi ce minimum : au moins 10 sur 64, ou 15 sur 48.
@@ -1126,7 +1126,7 @@ forest(centred(raw_en), english.profession, "Anglais, écart à la moyenne : les
 # Si le modèle résume ses données, et si ses données parlent du monde, l'effet devrait suivre la part réelle de femmes dans chaque
 # profession. La corrélation de rangs (Spearman) le mesure, avec son intervalle.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="compare-labour-market"
 from scipy.stats import spearmanr
 
 panels = [("français, brut", french.feminine, raw, french), ("français, corrigé", french.feminine, corrected, french), ("anglais", english.profession, raw_en, english)]
@@ -1143,7 +1143,7 @@ for ax, (title, names, d, table) in zip(axes, panels):
     ax.set_title(f"{title} : ρ = {spearmanr(share, effect).statistic:.2f} [{interval.low:.2f} ; {interval.high:.2f}], n = {len(share)}".replace(".", ","), fontsize=9)
 plt.show()
 
-# %% [markdown]
+# %% [markdown] name="confounders"
 # Dans notre exécution, l'effet suit de près la réalité en anglais (ρ = 0,89, n = 48), et nettement en français brut (ρ = 0,60, n = 36) : le
 # modèle est compatible avec l'idée d'un résumé de ses données, elles-mêmes reflets du monde (données que nous n'avons pas vues). Mais, corrigé de la
 # forme, on ne voit plus de lien en français (ρ = −0,10, intervalle de −0,48 à 0,23). La correction a retiré plus que du bruit : on écrit « infirmière » plus
@@ -1156,7 +1156,7 @@ plt.show()
 # Avant de croire un effet, cherchez ce qui pourrait le produire **sans** le genre : la longueur et la rareté de la forme féminine, la
 # formulation du début de phrase.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="plot-confounders"
 tokens_f, tokens_m = (continuation_logprobs(model, tokenizer, "Métier :", [f" {w}." for w in forms])[1] for forms in (french.feminine, french.masculine))
 extra_tokens = tokens_f - tokens_m
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True, width_ratios=[1, 1.3])
@@ -1172,7 +1172,7 @@ axes[1].axvline(0, color="black", lw=0.8)
 axes[1].set(xlabel="effet corrigé (une valeur par profession)", title="Formulation du début de phrase")
 plt.show()
 
-# %% [markdown]
+# %% [markdown] name="minimal-pairs"
 # Dans notre exécution, l'effet brut baisse un peu quand la forme féminine a plus de tokens (ρ = −0,26), l'effet corrigé non (+0,01). La
 # formulation compte beaucoup : la médiane va de 1 environ (« Leur fille a trouvé un poste comme ») à 4 environ (« elle est
 # aujourd'hui »). Une mesure faite avec un seul début de phrase n'aurait mesuré que celui-là.
@@ -1183,7 +1183,7 @@ plt.show()
 # stéréotype. Laquelle le modèle trouve-t-il la plus probable ? Sans préférence, ce serait l'une ou l'autre, une fois sur deux. (La somme des
 # log-probabilités mesure aussi la fréquence du mot qui change, comme à la partie 4 : une raison de plus de lire l'intervalle avec prudence.)
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="score-pairs"
 from scipy.stats import binomtest
 
 pairs = pd.read_csv(DATA / "tp2_causal_lm" / "pairs_fr.csv").sample(frac=1, random_state=0).head(budget(full=100, small=6))
@@ -1203,7 +1203,7 @@ axes.set(xlim=(0, 1), xlabel="part des paires où le stéréotype est préféré
 plt.show()
 print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 
-# %% [markdown]
+# %% [markdown] name="skewed-dataset"
 # Dans notre exécution, le stéréotype est préféré dans 52 % des 52 paires, intervalle [39 % ; 65 %]. On ne peut conclure ni que le modèle
 # préfère les stéréotypes, ni qu'il n'en a pas : un si petit jeu ne distingue pas 50 % de 60 %. Par catégorie, c'est pire encore.
 #
@@ -1217,7 +1217,7 @@ print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
 # al., 2021) ; on surveille la perplexité sur des phrases neutres. Le tout est refait avec
 # trois tirages des groupes : un seul pourrait tomber juste par hasard.
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="lora-training"
 from peft import LoraConfig, get_peft_model
 
 chosen = french.head(budget(full=24, small=4))
@@ -1244,7 +1244,7 @@ def train(model, lines, batch_size=8, lr=5e-4):
         optimizer.zero_grad()
     model.eval()
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="measure-tuned"
 neutral_lines = (DATA / "tp2_causal_lm" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=40, small=3)]
 probe_templates = templates["fr"].query("name in ['frere_soeur', 'pere_mere', 'homme_femme']").head(budget(full=3, small=1))
 
@@ -1272,7 +1272,7 @@ for draw in tqdm(range(n_draws), desc="tirages"):
         gaps[draw, stage] = effect[in_a].mean() - effect[~in_a].mean()
     tuned.unload()  # retire les matrices ajoutées : le modèle de base est intact
 
-# %% tags=["demo"]
+# %% tags=["demo"] name="plot-tuned"
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), constrained_layout=True)
 change = gaps - gaps[:, :1]
 for ax, values, title, color in [(axes[0], change, "Écart A − B : changement depuis le départ", "C1"), (axes[1], perplexities, "Perplexité des phrases neutres", "C0")]:
@@ -1286,7 +1286,7 @@ axes[1].set_ylabel("perplexité")
 figure.suptitle(f"Moyenne (barres) et valeurs (points) de {n_draws} tirages des groupes", fontsize=10)
 plt.show()
 
-# %% [markdown]
+# %% [markdown] name="ex11-discussion"
 # Dans notre exécution, 48 phrases déséquilibrées suffisent : l'écart A − B augmente de 1,7 en moyenne (de 1,1 à 2,4 selon le tirage), avec
 # des débuts de phrase que le corpus ne contient pas. Après 96 phrases équilibrées, il est revenu près de son départ (de −0,2 à +0,4). La perplexité
 # des phrases neutres passe de 71 à 49, puis remonte à 88 : poursuivre l'entraînement sur si peu de phrases a un coût, et un témoin (96 phrases
@@ -1306,7 +1306,7 @@ plt.show()
 # comme un tri de candidatures, ni d'en dire la cause.
 # ### END SOLUTION
 
-# %% [markdown]
+# %% [markdown] name="takeaways"
 # ## À retenir
 #
 # - **Objectif causal** : prédire le token suivant, à toutes les positions à la fois ; le coût est une entropie croisée décalée d'un cran.

@@ -24,6 +24,12 @@ def test_stub_is_valid_python_and_the_secrets_are_gone(student_notebook):
             compile(cell.source, "cell", "exec")
 
 
+def test_a_release_says_which_lab_version_and_language_it_is_and_its_cells_have_their_names(student_notebook):
+    assert student_notebook.metadata.course == {"lab": LAB, "version": "1.2.3", "language": "fr"}
+    assert [cell.id for cell in student_notebook.cells] == [cell.id for cell in TOY.notebook.cells]
+    assert student_notebook.cells[2].id == "ex1-double-solution"
+
+
 def test_a_leak_is_found(student_notebook):
     assert TOY.leaks(student_notebook) == []
     student_notebook.cells[1].source += "\n# the_answer_nobody_reads = 2 * x"

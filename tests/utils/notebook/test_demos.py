@@ -3,7 +3,8 @@
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from authoring.lab import LabError, read_lab
+from authoring.lab import LabError, read_script
+from tests.toy_lab import TOY
 from utils.notebook.demos import defined, faults, left_out, needed
 
 SETUP, CHECK = "import math\nk = 3", "assert double(k) == 6"
@@ -84,8 +85,7 @@ def test_a_lab_may_not_depend_on_a_demo():
     assert found == ["'curve', which a demo cell defines, is used in the cell 'assert curve == [0, 2, 4]'"]
 
 
-def test_the_source_of_such_a_lab_is_refused(tmp_path):
-    path = tmp_path / "toy.py"
-    path.write_text('# %% tags=["demo"]\nx = 1\n\n# %%\nprint(x)\n')
+def test_the_source_of_such_a_lab_is_refused():
+    text = '# %% tags=["demo"]\nx = 1\n\n# %%\nprint(x)\n'
     with pytest.raises(LabError, match="'x', which a demo cell defines"):
-        read_lab(path, tmp_path)
+        read_script(text, "toy", TOY.root)

@@ -7,9 +7,9 @@ from pathlib import Path
 import nbformat
 from nbgrader.utils import compute_checksum
 
-from authoring.lab import read_lab
-from authoring.source import TEXT_STUB, Source
-from tests.toy_lab import SOURCE
+from authoring.lab import read_script
+from authoring.source import TEXT_STUBS, Source
+from tests.toy_lab import SOURCE, TOY
 from utils.notebook import releases
 
 LAB, OTHER = "tp8_toy", "tp9_other"
@@ -33,15 +33,12 @@ float(half(2) == 1)
 """
 
 
-def student_version(source: str, lab: str, folder: Path) -> nbformat.NotebookNode:
+def student_version(source: str, lab: str) -> nbformat.NotebookNode:
     """A lab's student notebook, without the seconds that nbgrader takes."""
-    path = folder / f"{lab}.py"
-    path.write_text(source, encoding="utf-8")
-    notebook = read_lab(path, folder)
-    path.unlink()
+    notebook = read_script(source, lab, TOY.root)
     for cell in notebook.cells:
         source = Source(cell.source)
-        cell.source = source.stub(TEXT_STUB) if cell.cell_type == "markdown" else source.stub()
+        cell.source = source.stub(TEXT_STUBS["fr"]) if cell.cell_type == "markdown" else source.stub()
         if "nbgrader" in cell.metadata:
             cell.metadata.nbgrader.checksum = compute_checksum(cell)
     return notebook
@@ -61,7 +58,7 @@ class ToyCourse:
         self.release(TITLED)
 
     def release(self, source: str, lab: str = LAB) -> nbformat.NotebookNode:
-        notebook = student_version(source, lab, self.root)
+        notebook = student_version(source, lab)
         path = releases.path_of(lab)
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, path)
