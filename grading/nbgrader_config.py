@@ -42,7 +42,8 @@ def configuration(root: Path) -> Config:
         "evalue": "cellule interrompue : temps dépassé",
         "traceback": ["Temps dépassé."],
     }
-    # The feedback page without the hidden tests.
+    # The feedback page without the hidden tests, and without anything of a student's that a browser would run.
+    c.GenerateFeedback.exporter_class = "grading.untrusted.FeedbackPage"
     c.GenerateFeedback.preprocessors = [
         "nbgrader.preprocessors.GetGrades",
         "grading.feedback.HideTests",
