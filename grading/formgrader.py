@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import jinja2
+from nbgrader.server_extensions.formgrader.handlers import template_path
 
 from grading.nbgrader_config import COURSE, FOLDER
 from grading.pages import POLICY
@@ -71,8 +72,6 @@ def _load_jupyter_server_extension(server) -> None:
 
 def _guard(handler: type) -> None:
     """Have nbgrader's handlers answer with sanitised pages, under a policy that runs its own scripts only."""
-    from nbgrader.server_extensions.formgrader.handlers import template_path
-
     loader = jinja2.FileSystemLoader(template_path)
     templates = jinja2.Environment(loader=loader, autoescape=True, extensions=[Nonce])
     anybody = handler.content_security_policy.fget

@@ -7,6 +7,7 @@ Content-Security-Policy runs no script but those of nbgrader's own templates.
 import copy
 import html
 import re
+from pathlib import Path
 
 import jinja2
 import nh3
@@ -14,6 +15,7 @@ from jinja2.ext import Extension
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
+from nbgrader.server_extensions.formgrader.handlers import template_path
 from pygments.token import STANDARD_TYPES
 from traitlets import Unicode, default
 
@@ -100,10 +102,14 @@ class FeedbackPage(SafeExporter):
 
 
 class Nonce(Extension):
-    """Gives the scripts that stand in a template, and no others, the `nonce` of the answer that it is rendered for."""
+    """Gives the scripts of nbgrader's own templates, and no others, the `nonce` of the answer that they are rendered for.
+
+    (nbconvert's templates have a script around what a cell displays as JavaScript.)
+    """
 
     def preprocess(self, source, name, filename=None):
-        return source.replace("<script", '<script nonce="{{ nonce }}"')
+        own = filename is not None and Path(filename).is_relative_to(template_path)
+        return source.replace("<script", '<script nonce="{{ nonce }}"') if own else source
 
 
 class GradingPage(SafeExporter):
@@ -113,7 +119,7 @@ class GradingPage(SafeExporter):
     def _mathjax(self):
         # Formgrader sets up its keyboard once MathJax has told that it is done.
         told = '{Hub: {Startup: {signal: {Interest: (tell) => tell("End")}}}}'
-        return f"<script>var MathJax = {told};</script>"
+        return f'<script nonce="{{{{ nonce }}}}">var MathJax = {told};</script>'
 
     def _create_environment(self):
         environment = super()._create_environment()

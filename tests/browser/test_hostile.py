@@ -117,7 +117,7 @@ def attack(root) -> None:
     demo.hand_in(hostile, demo.Student(ATTACKER, answers, {}), root, LAB)
     folder = root / "submitted" / ATTACKER / LAB
     (folder / "page.html").write_text(inside("page beside"))
-    (folder / "nbgrader_config.py").write_text(f"open({str(root / 'pwned.txt')!r}, 'w')")
+    (folder / "nbgrader_config.py").write_text(f"open({str(root / 'by-a-link.txt')!r}, 'w')")
     marks = {mark.student: mark for mark in grade.grade(root, LAB, grade.Options(jobs=2))}
     assert marks[ATTACKER].state == marks[HONEST].state == "recorded", marks
 
@@ -143,12 +143,12 @@ def marks(root) -> list:
 
 @pytest.fixture
 def careless(browser):
-    """Opens a page and does what one should not; gives what came of it: `careless.found`."""
+    """Opens a page and does what one should not; gives what came of it: `careless.ran` and `careless.asked`."""
     context = browser.new_context()
-    found = []
-    context.expose_binding("pwned", lambda source, name: found.append(f"{name} ({source['page'].url[-60:]})"))
-    context.on("request", lambda request: found.append(request.url) if told(request.url) else None)
-    context.on("dialog", lambda dialog: dialog.dismiss())
+    ran, asked = [], []
+    context.expose_binding("pwned", lambda source, name: ran.append(f"{name} ({source['page'].url[:60]}…)"))
+    context.on("request", lambda request: asked.append(request.url) if told(request.url) else None)
+    context.on("dialog", lambda dialog: dialog.accept())
     page = context.new_page()
 
     def visit(address: str, ready: str = "body") -> None:
@@ -157,19 +157,19 @@ def careless(browser):
         page.evaluate(CLICK)
         page.wait_for_timeout(500)  # what an attack has started
 
-    visit.found, visit.page = found, page
+    visit.ran, visit.asked, visit.page = ran, asked, page
     yield visit
     context.close()
 
 
 def told(url: str) -> bool:
-    asked = url.split("?")[0]
-    return is_abroad(url) or asked.rsplit("/", 1)[-1].startswith("pwned")
+    return is_abroad(url) or url.split("?")[0].rsplit("/", 1)[-1].startswith("pwned")
 
 
 # Everything in the hand-in is clicked, pointed at and sent; the links that leave openly are not followed.
 CLICK = """() => {
-    for (const part of document.querySelectorAll('.rendered_html *, .output *, .input_area *, main *, td *')) {
+    const parts = '.rendered_html *, .output *, .input_area *, main *, .jp-RenderedHTMLCommon *, .jp-OutputArea *';
+    for (const part of document.querySelectorAll(parts)) {
         for (const kind of ['mouseover', 'mouseenter', 'focus']) part.dispatchEvent(new Event(kind, {bubbles: true}));
         const leaves = /^(https?|mailto|file|blob|\\.\\.):?/.test(part.getAttribute('href') ?? '');
         if (part.click && !leaves && !part.matches('input.score, .scoring-buttons *')) part.click();
@@ -183,6 +183,9 @@ def test_nothing_that_a_student_wrote_runs(careless, jupyter, tmp_path):
     root = tmp_path / "class"
     attack(root)
     before, there = marks(root), set(root.rglob("*"))
+    folder = root / "feedback" / ATTACKER / LAB
+    for file in (folder / "notebook" / f"{LAB}.html", folder / f"{LAB}.html", root / "report" / f"{LAB}.html"):
+        careless(file.as_uri())
     with jupyter(root, command=formgrader.command(root)) as server:
         careless.page.goto(server.url("api"))  # with the token: it lets the browser in
 
@@ -205,12 +208,11 @@ def test_nothing_that_a_student_wrote_runs(careless, jupyter, tmp_path):
         for page in (f"manage_students/{script}", f"manage_students/{script}/{script}", f"gradebook/{script}/{script}"):
             careless(address(f"formgrader/{page}"))
         careless(f"{address('formgrader')}?path={quote(str(root / 'autograded' / ATTACKER / LAB))}")
+        assert (careless.ran, careless.asked) == ([], [])
+        # JupyterLab itself asks for the pictures of a notebook that is not trusted, but runs nothing of it.
         for folder in (f"autograded/{ATTACKER}/{LAB}", f"submitted/{ATTACKER}/{LAB}"):
             careless(address(f"lab/tree/{quote(folder)}/{LAB}.ipynb") + "?reset", ".jp-RenderedMarkdown")
-    folder = root / "feedback" / ATTACKER / LAB
-    for file in (folder / "notebook" / f"{LAB}.html", folder / f"{LAB}.html", root / "report" / f"{LAB}.html"):
-        careless(file.as_uri())
-    assert careless.found == []
+    assert careless.ran == []
     assert marks(root) == before
     new = [path for path in root.rglob("*") if path not in there]
     assert [path for path in new if ".ipynb_checkpoints" not in path.parts] == []

@@ -171,6 +171,15 @@ def test_formgraders_policy():
     assert text.count("<script") == text.count(f'nonce="{nonce}"')
 
 
+def test_a_script_that_nbconvert_puts_around_an_output_has_no_nonce():
+    config = Config(HTMLExporter={"template_name": "formgrade", "extra_template_basedirs": [template_path]})
+    made = GradingPage(config=config, sanitize_html=False)  # the policy has to hold alone
+    made.environment.globals["nonce"] = "of-this-answer"
+    text = made.from_notebook_node(notebook(), GRADING)[0]
+    found = re.search(r"<script([^>]*)>[^<]*alert\('output'\)", text)
+    assert found and "nonce" not in found[1]
+
+
 def test_the_handlers_in_nbgraders_templates_are_those_that_the_policy_lets_run():
     sources = [path.read_text(encoding="utf-8") for path in Path(template_path).rglob("*.*")]
     found = re.findall(r"\son[a-z]+=[\"']([^\"']*)", "".join(sources))
