@@ -1,4 +1,4 @@
-"""nbgrader's settings, for our own commands and, by `grading/nbgrader_config.py`, for nbgrader's."""
+"""nbgrader's settings, for our own commands and, by `authoring/nbgrader.py`, for nbgrader's."""
 
 from pathlib import Path
 
@@ -34,7 +34,8 @@ def configuration(root: Path, language: str = "fr") -> Config:
         "evalue": "cellule interrompue : temps dépassé",
         "traceback": ["Temps dépassé."],
     }
-    # The feedback page without the hidden tests.
+    # The feedback page without the hidden tests, and without anything of a student's that a browser would run.
+    c.GenerateFeedback.exporter_class = "grading.reports.untrusted.FeedbackPage"
     c.GenerateFeedback.preprocessors = [
         "nbgrader.preprocessors.GetGrades",
         "grading.reports.feedback.HideTests",

@@ -20,6 +20,8 @@ from authoring.lab import Lab
 from grading.reports.result import Exercise, Result
 
 TEMPLATES = Path(__file__).parent / "templates"
+# Of a page that is a file: no script, no frame, nothing from elsewhere.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 NBSP = "\u00a0"
 _LITERAL = re.compile(
     r'(<style>.*?</style>|<svg .*?</svg>|<pre.*?</pre>|<div class="message.*?</div>|<[^>]*>)', re.DOTALL
@@ -111,6 +113,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["policy"] = POLICY
     made.filters |= {"points": points, "share": _share, "reason": reason}
     return made
 
