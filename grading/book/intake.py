@@ -17,18 +17,16 @@ from nbformat import NotebookNode
 
 from utils.notebook.cells import (
     NOTEBOOK_BYTES,
-    RECOGNISED,
     Unusable,
     bare,
     decoded,
     exercise,
     grade_id,
-    known,
     locked,
-    recognised,
     same,
     too_big,
 )
+from utils.notebook.matching import RECOGNISED, known, recognised
 
 FOLDER_BYTES = 200_000_000  # with the files beside it
 FOLDER_FILES = 200

@@ -102,7 +102,7 @@ class FeedbackPage(SafeExporter):
 
 
 class Nonce(Extension):
-    """Gives the scripts of nbgrader's own templates, and no others, the `nonce` of the answer that they are rendered for.
+    """Gives the scripts of nbgrader's own templates, and no others, the `nonce` of the answer they are rendered for.
 
     (nbconvert's templates have a script around what a cell displays as JavaScript.)
     """

@@ -18,8 +18,7 @@ from grading import demo, formgrader, grade
 from grading.book.gradebook import Course
 from grading.reports.class_report import write_report
 from tests.browser.conftest import is_abroad
-from tests.grading.conftest import toy  # noqa: F401  (a fixture)
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 
 HONEST, ATTACKER = "anne", "mallory\"><img src=x onerror=pwned('folder name')>"
 ELSEWHERE = "http://pwned.invalid"
@@ -106,7 +105,7 @@ FAILS = "def noisy():\n    raise ValueError('</pre><img src=x onerror=\"pwned(2)
 
 def attack(root) -> None:
     """Hand in, grade; then put into what was executed what intake takes out (attachments, widgets)."""
-    release = nbformat.reads(released(LAB).decode(), as_version=4)
+    release = nbformat.reads(released(TOY).decode(), as_version=4)
     hostile = copy.deepcopy(release)
     texts = [text.replace("{0}", name) for name, text in TEXTS.items()]
     hostile.cells += [new_markdown_cell(text) for text in texts]
@@ -118,7 +117,7 @@ def attack(root) -> None:
     folder = root / "submitted" / ATTACKER / LAB
     (folder / "page.html").write_text(inside("page beside"))
     (folder / "nbgrader_config.py").write_text(f"open({str(root / 'by-a-link.txt')!r}, 'w')")
-    marks = {mark.student: mark for mark in grade.grade(root, LAB, grade.Options(jobs=2))}
+    marks = {mark.student: mark for mark in grade.grade(root, TOY, grade.Options(jobs=2))}
     assert marks[ATTACKER].state == marks[HONEST].state == "recorded", marks
 
     path = root / "autograded" / ATTACKER / LAB / f"{LAB}.ipynb"
@@ -130,12 +129,12 @@ def attack(root) -> None:
     executed.metadata.widgets = {"application/vnd.jupyter.widget-state+json": state}
     nbformat.write(executed, path)
     with quiet():
-        Course(root, LAB).feedback(ATTACKER)
-        write_report(root, LAB)
+        Course(root, TOY).feedback(ATTACKER)
+        write_report(root, TOY)
 
 
 def marks(root) -> list:
-    with Course(root, LAB).gradebook() as gradebook:
+    with Course(root, TOY).gradebook() as gradebook:
         submissions = gradebook.notebook_submissions(LAB, LAB)
         grades = [(one.student.id, grade) for one in submissions for grade in one.grades]
         return sorted((who, grade.name, grade.manual_score, grade.needs_manual_grade) for who, grade in grades)
@@ -178,7 +177,6 @@ CLICK = """() => {
 }"""
 
 
-@pytest.mark.usefixtures("toy")
 def test_nothing_that_a_student_wrote_runs(careless, jupyter, tmp_path):
     root = tmp_path / "class"
     attack(root)

@@ -1,4 +1,4 @@
-"""Reading notebooks that people really have, and telling which cell of a lab each of their cells is.
+"""Reading notebooks that people really have, and what a cell says of itself.
 
 Used by what students run (`utils.student`) and by what teachers run (`grading.book.intake`).
 """
@@ -7,13 +7,11 @@ import copy
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
 
 import nbformat
 from nbformat import NotebookNode
 
 NOTEBOOK_BYTES = 50_000_000  # a notebook beyond holds outputs (images, tables) that grading throws away anyway
-RECOGNISED = 0.25  # a notebook with a smaller share of a lab's exercise cells is not that lab
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -73,10 +71,12 @@ def parsed(text: str, name: str) -> NotebookNode:
 
 
 def bare(text: str, name: str) -> NotebookNode:
-    """As `parsed`, with what grading needs of a cell alone: kind, source, nbgrader's metadata, id.  No outputs."""
+    """As `parsed`, with what grading needs alone: `course`, and of a cell, kind, source, nbgrader's metadata, id."""
     notebook = parsed(text, name)
     try:
         sound = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL, "language_info": {"name": "python"}})
+        if says := course(notebook):
+            sound.metadata["course"] = says
         sound.cells = [_sound(cell) for cell in notebook.cells]
         nbformat.validate(sound)
         return sound
@@ -101,9 +101,16 @@ def _sound(cell: NotebookNode) -> NotebookNode:
     return clean
 
 
+def course(notebook: NotebookNode) -> dict[str, str]:
+    """`lab`, `version` and `language` of the release that a notebook says it comes from; empty if it does not."""
+    says = notebook.metadata.get("course")
+    says = says if isinstance(says, dict) else {}
+    return {key: says[key] for key in ("lab", "version", "language") if isinstance(says.get(key), str)}
+
+
 # ------------------------------------------------------------------------------------------------------ one cell
 def cell_id(cell: NotebookNode) -> str:
-    """The id of a cell, if it is a valid one; Colab moves it into the metadata."""
+    """The id of a cell (in a release: its name), if it is a valid one; Colab moves it into the metadata."""
     for name in (cell.get("id"), cell.metadata.get("id")):
         if re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(name or "")):
             return str(name)
@@ -150,54 +157,3 @@ def content(cell: NotebookNode) -> str:
     """A cell's text, or, of one that defines something, the names it defines."""
     defined = re.findall(r"^(?:async )?(?:def|class) (\w+)", cell.source, re.MULTILINE)
     return "def " + " ".join(defined) if defined and cell.cell_type == "code" else plain(cell.source)
-
-
-# ------------------------------------------------------------------------------------------------------ matching
-def known(cells: Sequence[NotebookNode], originals: Sequence[NotebookNode], by_place: bool = True) -> dict[int, int]:
-    """Which cell of a release each cell of a student is: {index of theirs: index of ours}.
-
-    By nbgrader's id, then the cell's, then by its content, then by the place between two that are known (unless
-    `by_place` is False: a place says nothing of a notebook that may be another lab's).
-    """
-    found: dict[int, int] = {}
-    whose: dict[str, int] = {}
-    for index, cell in enumerate(originals):
-        whose[content(cell)] = -1 if content(cell) in whose else index
-
-    for key in (grade_id, cell_id, content):
-        theirs: dict[str, int] = {}
-        for index, cell in enumerate(originals):
-            if index not in found.values() and (name := key(cell)):
-                theirs[name] = -1 if name in theirs else index  # a content that is there twice tells nothing
-        claims: dict[int, list[int]] = {}
-        for index, cell in enumerate(cells):
-            ours = theirs.get(key(cell), -1)
-            if index in found or ours < 0 or cell.cell_type != originals[ours].cell_type:
-                continue
-            # Ids count the cells of a release: those of another one may have moved by a place.
-            if key is cell_id and whose.get(content(cell), ours) not in (ours, -1):
-                continue
-            claims.setdefault(ours, []).append(index)
-        for ours, indices in claims.items():
-            found[_best(indices, cells, originals[ours])] = ours
-    for ours, original in enumerate(originals if by_place else ()):
-        if grade_id(original) and ours not in found.values():
-            place = {theirs: index for index, theirs in found.items()}
-            start = max((place[other] for other in place if other < ours), default=-1)
-            end = min((place[other] for other in place if other > ours), default=len(cells))
-            between = [i for i in range(start + 1, end) if i not in found and cells[i].cell_type == original.cell_type]
-            if len(between) == 1:
-                found[between[0]] = ours
-    return found
-
-
-def recognised(cells: Sequence[NotebookNode], release: NotebookNode) -> float:
-    """The share of a lab's exercise cells that are among some cells."""
-    ids = [index for index, cell in enumerate(release.cells) if grade_id(cell)]
-    return len(set(known(cells, release.cells, by_place=False).values()) & set(ids)) / max(1, len(ids))
-
-
-def _best(indices: list[int], cells: Sequence[NotebookNode], original: NotebookNode) -> int:
-    """Of copies of one cell: the last that was worked on, as nbgrader keeps the last."""
-    worked = [index for index in indices if not same(cells[index], original)]
-    return (worked or indices)[-1]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from utils.notebook.cells import RECOGNISED, Unusable, grade_id, parsed, recognised, same
+from utils.notebook.cells import Unusable, course, grade_id, parsed, same
+from utils.notebook.matching import RECOGNISED, recognised
 from utils.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks" / "fr"
@@ -48,7 +49,11 @@ def earlier(lab: str) -> list[NotebookNode]:
 
 
 def origin(notebook: NotebookNode, releases: list[NotebookNode]) -> NotebookNode | None:
-    """The release that a student's copy was made from: the one it has most in common with (the newest, if several)."""
+    """The release that a student's copy was made from.
+
+    Of those of the version that the copy names (of all, if it names none), the one it has most in common with; the
+    newest, if several.
+    """
 
     def traces(cells: list[NotebookNode]) -> set[str]:
         """Their texts, and the checksums that nbgrader left of what they were."""
@@ -59,18 +64,19 @@ def origin(notebook: NotebookNode, releases: list[NotebookNode]) -> NotebookNode
         ours = traces(release.cells)
         return len(traces(notebook.cells) & ours) - 0.5 * len(ours)  # one with cells that the copy lacks is less likely
 
-    return max(releases, key=in_common, default=None)
+    said = course(notebook)
+    likely = [release for release in releases if said and course(release) == said] or releases
+    return max(likely, key=in_common, default=None)
 
 
 def identified(notebook: NotebookNode, name: str, lab: str | None = None) -> str:
-    """The lab that a notebook is a copy of, by its cells.  Raises `Unusable`: none, or another than `lab`."""
+    """The lab that a notebook is a copy of.  Raises `Unusable`: none, or another than `lab`."""
     if not any(cell.source.strip() for cell in notebook.cells):
         raise Unusable(f"Le notebook {name} est vide : il ne contient aucune cellule écrite.")
-    shares = {other: recognised(notebook.cells, released(other)) for other in labs()}
-    if lab is not None and lab not in shares:
+    if lab is not None and lab not in labs():
         raise Unusable(f"Le TP « {lab} » n'existe pas ici (TP connus : {', '.join(labs())}).")
-    best = max(shares, key=shares.get, default=None)
-    if best is None or shares[best] < RECOGNISED:
+    best = _lab(notebook)
+    if best is None:
         raise Unusable(
             f"Le notebook {name} n'est celui d'aucun TP du cours ({', '.join(labs())}) : ses cellules n'ont pas été "
             "reconnues. Est-ce le bon fichier ?"
@@ -78,6 +84,17 @@ def identified(notebook: NotebookNode, name: str, lab: str | None = None) -> str
     if lab is not None and best != lab:
         raise Unusable(f"Le notebook {name} n'est pas celui du TP {lab} : ses cellules sont celles de {best}.")
     return best
+
+
+def _lab(notebook: NotebookNode) -> str | None:
+    """The lab that a notebook says it comes from, if it has its cells; else the one whose cells it has most of."""
+    said = course(notebook).get("lab")
+    for candidates in ([said] if said in labs() else [], labs()):
+        shares = {lab: recognised(notebook.cells, released(lab)) for lab in candidates}
+        best = max(shares, key=shares.get, default=None)
+        if best is not None and shares[best] >= RECOGNISED:
+            return best
+    return None
 
 
 def named(name: str) -> str | None:

@@ -22,8 +22,9 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from utils.notebook import releases
-from utils.notebook.cells import Unusable, bare, decoded, exercise, grade_id, known, locked, parsed, role, same
+from utils.notebook.cells import Unusable, bare, decoded, exercise, grade_id, locked, parsed, role, same
 from utils.notebook.demos import left_out
+from utils.notebook.matching import known
 from utils.paths import ROOT, cache_dir, set_aside
 from utils.student.doctor import Line
 

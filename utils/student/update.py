@@ -29,12 +29,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from utils.notebook import releases
-from utils.notebook.cells import Unusable, cell_id, exercise, grade_id, known, role, same
+from utils.notebook.cells import Unusable, cell_id, course, exercise, grade_id, role, same
+from utils.notebook.matching import known
 from utils.paths import free_name, set_aside
 from utils.student.doctor import Line
 from utils.student.handin import Copy, notebook_at, read, title
 
-ALIKE = 0.5  # two cells with less in common are not one cell, changed
 DIFF_LINES = 12  # of a changed cell, how many lines of its difference are shown
 ROLES = {"solution": "code", "check": "vérification", "answer": "réponse", "given": "donné"}
 KEPT = "Votre version de la cellule ci-dessus, avant la mise à jour (gardée comme texte, non exécutée) :"
@@ -57,7 +57,7 @@ def merged(theirs: NotebookNode, old: NotebookNode | None, new: NotebookNode) ->
     """`theirs` with the release `new`; `old`: the release it was made from, None if that is not known."""
     was = known(theirs.cells, old.cells) if old else {}
     if old:
-        moved = aligned(old, new)
+        moved = known(old.cells, new.cells, by_place=False)
         ours = {index: moved[before] for index, before in was.items() if before in moved}
         gone = moved.keys() - was.values()  # what the student has deleted
         deleted = {moved[before] for before in gone if _stays_out(old, before, new, moved[before])}
@@ -77,33 +77,6 @@ def merged(theirs: NotebookNode, old: NotebookNode | None, new: NotebookNode) ->
             result.added.append(_told(new, now))
             result.cells.append(nbformat.from_dict(cell))
     return result
-
-
-def aligned(old: NotebookNode, new: NotebookNode) -> dict[int, int]:
-    """Which cell of a release each cell of an earlier one has become.
-
-    By nbgrader's name, then by its text, then by likeness between two that are known.
-    """
-    names = {grade_id(cell): now for now, cell in enumerate(new.cells) if grade_id(cell)}
-    texts = [[grade_id(cell) or f"{cell.cell_type}:{cell.source}" for cell in release.cells] for release in (old, new)]
-    found = {before: names[grade_id(cell)] for before, cell in enumerate(old.cells) if grade_id(cell) in names}
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
-        if tag == "equal":
-            found.update(zip(range(a, b), range(c, d), strict=True))
-        elif tag == "replace":
-            for before in range(a, b):
-                free = [now for now in range(c, d) if now not in found.values()]
-                like = {now: _likeness(old.cells[before], new.cells[now]) for now in free}
-                if before not in found and like and max(like.values()) > ALIKE:
-                    found[before] = max(like, key=like.get)
-    return found
-
-
-def _likeness(cell: NotebookNode, other: NotebookNode) -> float:
-    """0 (nothing in common) to 1; cells of two kinds, or an exercise's and another, are never alike."""
-    if cell.cell_type != other.cell_type or grade_id(cell) or grade_id(other):
-        return 0.0
-    return difflib.SequenceMatcher(None, cell.source, other.source, autojunk=False).ratio()
 
 
 def _stays_out(old: NotebookNode, before: int, new: NotebookNode, now: int) -> bool:
@@ -133,7 +106,7 @@ def _one(theirs: NotebookNode, was: NotebookNode | None, cell: NotebookNode, tol
     kept = nbformat.from_dict(theirs)
     kept.metadata = nbformat.from_dict({**theirs.metadata, **cell.metadata})  # an editor may have lost its marks
     kept.metadata.pop("id", None)
-    kept.id = cell.id  # ids count the cells of a release: an old one would name another cell
+    kept.id = cell.id  # its name, which an editor may have lost too
     if was is not None and _text(was) == _text(cell):
         return [kept]  # not changed by the release: as the student has it
     touched = was is None or not same(theirs, was)
@@ -249,6 +222,7 @@ def _written(copy: Copy, result: Merged, target: Path) -> None:
     """Write the new copy, at once or not at all."""
     notebook = nbformat.from_dict(copy.notebook)
     notebook.cells, notebook.nbformat_minor = result.cells, 5
+    notebook.metadata["course"] = course(copy.release)
     seen: set[str] = set()
     for cell in notebook.cells:
         name = cell_id(cell)

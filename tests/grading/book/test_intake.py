@@ -77,6 +77,27 @@ def stripped(notebook):
     notebook.nbformat_minor = 4
 
 
+def by_position(notebook):
+    """A copy of a release from before cells had names: its ids count them."""
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"{LAB}-{number + 1:03d}".replace("_", "-")
+    notebook.metadata.pop("course")
+
+
+def by_position_and_stripped(notebook):
+    by_position(notebook)
+    for cell in notebook.cells:
+        cell.metadata.clear()
+
+
+def as_colab_saves(notebook):
+    """Ids in the metadata, which is otherwise gone; nothing said of the course."""
+    notebook.metadata.clear()
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({"id": cell.pop("id")})
+    notebook.nbformat_minor = 0
+
+
 def duplicated(notebook):
     at = index(notebook, "ex1_double-solution")
     twin = copy.deepcopy(notebook.cells[at])
@@ -125,6 +146,9 @@ def as_text(notebook):
     ("damage", "note"),
     [
         (stripped, "repères"),
+        (by_position, "^$"),
+        (by_position_and_stripped, "repères"),
+        (as_colab_saves, "repères"),
         (duplicated, "double"),
         (stale_stub, "double"),
         (split, "double"),
@@ -158,6 +182,15 @@ def test_own_cells_stay_where_they_were(take, filled):
     right(notebook)
     sources = [cell.source for cell in notebook.cells]
     assert sources[0] == "first = 1" and sources.index(DOUBLE) < sources.index("mine = 1") < sources.index(NOISY)
+
+
+def test_what_a_copy_says_of_its_release_is_kept(take, filled, student_notebook):
+    notebook, _ = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+    assert notebook.metadata.course == student_notebook.metadata.course
+    stripped(filled)
+    notebook, _ = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+    assert notebook.metadata.course == student_notebook.metadata.course
+    assert [cell.id for cell in notebook.cells] == [cell.id for cell in student_notebook.cells]
 
 
 def zipped(files, link=""):

@@ -8,15 +8,26 @@ import nbformat
 import pytest
 from nbgrader.utils import compute_checksum
 
-from tests.utils.student.toy_course import ANSWERS, LAB, TITLED, ToyCourse, as_colab_saves, by_id, fill, git
+from tests.utils.student.toy_course import (
+    ANSWERS,
+    LAB,
+    TITLED,
+    ToyCourse,
+    as_colab_saves,
+    by_id,
+    by_position,
+    fill,
+    git,
+)
 from utils.notebook import releases
 from utils.student import update
 
 NEW = (
-    TITLED.replace("expected = 6", "expected = 8").replace("double(3)", "double(4)")
+    TITLED.replace("expected = 6", "expected = 8")
+    .replace("double(3)", "double(4)")
     .replace("# ### Exercice 2 — Du bruit", "# ### Exercice 2 — Beaucoup de bruit")
     .replace("import sys\n", "import sys  # la sortie d'erreur\n")
-    + "\n# %% [markdown]\n# ## À retenir\n"
+    + '\n# %% [markdown] name="takeaways"\n# ## À retenir\n'
 )
 
 
@@ -123,7 +134,6 @@ def test_what_the_student_alone_has_changed_stays(course, desk, capsys):
 
 
 def test_a_changed_text_keeps_its_place_when_cells_are_added_before_it(course, desk, capsys):
-    """Ids count cells: in the new release each names the cell before."""
     mine = fill(releases.released(LAB))
     text = next(cell for cell in mine.cells if "Le double" in cell.source)
     text.source += "\n\nÀ revoir avant l'examen."
@@ -134,6 +144,42 @@ def test_a_changed_text_keeps_its_place_when_cells_are_added_before_it(course, d
     place = sources(after).index(text.source)
     assert after.cells[place + 1].metadata.nbgrader.grade_id == "ex1_double-solution"
     assert sum("Le double" in source for source in sources(after)) == 1
+    again, printed = brought(path, capsys)
+    assert "déjà à jour" in printed and len({cell.id for cell in again.cells}) == len(again.cells)
+
+
+def test_a_text_that_changes_with_its_title_is_the_same_cell(course, desk, capsys):
+    path = saved(fill(releases.released(LAB)), desk / f"{LAB}.ipynb")
+    course.release(TITLED.replace("# # Un TP d'essai", "# # Le TP\n#\n# Il est écrit de nouveau, tout autrement."))
+    after, printed = brought(path, capsys)
+    assert sources(after)[0].startswith("# Le TP")
+    assert "cellules du TP qui ont changé : 1" in printed and "ajoutées" not in printed and "retirées" not in printed
+
+
+def test_a_copy_that_was_brought_up_to_date_has_the_release_s_names_and_says_so(course, desk, capsys):
+    mine = by_position(fill(releases.released(LAB)))
+    path = saved(mine, desk / f"{LAB}.ipynb")
+    new = course.release(NEW)
+    after, _ = brought(path, capsys)
+    assert [cell.id for cell in after.cells] == [cell.id for cell in new.cells]
+    assert after.metadata.course == new.metadata.course
+
+
+@pytest.mark.parametrize("colab", [None, True, False])
+def test_a_copy_of_a_release_whose_ids_counted_cells(course, desk, capsys, colab):
+    old = course.release(TITLED, change=by_position)
+    mine = fill(nbformat.from_dict(old))
+    text = next(cell for cell in mine.cells if "Le double" in cell.source)
+    text.source += "\n\nÀ revoir avant l'examen."
+    mine.cells.insert(1, nbformat.v4.new_markdown_cell("Mes notes"))
+    path = saved(mine if colab is None else as_colab_saves(mine, keep_ids=colab), desk / f"{LAB}.ipynb")
+    new = course.release('# %% [markdown] name="notice"\n# Un avis\n\n' + NEW)
+    after, printed = brought(path, capsys)
+    assert ANSWERS.items() <= {name: cell.source for name, cell in by_id(after).items()}.items()
+    assert {text.source, "Mes notes", "Un avis", "## À retenir"} <= set(sources(after))
+    assert "double(4)" in by_id(after)["ex1_double-check"].source
+    assert list(by_id(after)) == list(by_id(new))
+    assert sum("Beaucoup de bruit" in source for source in sources(after)) == 1
     again, printed = brought(path, capsys)
     assert "déjà à jour" in printed and len({cell.id for cell in again.cells}) == len(again.cells)
 
@@ -198,7 +244,7 @@ def test_outputs_that_jupyter_would_refuse_do_not_stop_it(course, desk, capsys):
 def test_cells_that_the_release_has_no_more(course, desk, capsys):
     mine = fill(releases.released(LAB))
     path = saved(mine, desk / f"{LAB}.ipynb")
-    begin = NEW.index("# %% [markdown]\n# ### Exercice 2")
+    begin = NEW.rindex("# %% [markdown]", 0, NEW.index("# ### Exercice 2"))
     course.release(NEW[:begin] + NEW[NEW.index('# %% [markdown] exercise="ex3_words"') :])
     after, printed = brought(path, capsys)
     assert "ex2_noisy-check" not in by_id(after) and "cellules retirées : 2" in printed
@@ -323,14 +369,15 @@ def scrambled(rng, cells, token, share=0.3):
 
 
 @pytest.mark.parametrize("known_origin", [True, False])
-def test_whatever_changes_no_line_of_the_student_is_lost(course, known_origin):
-    old = releases.released(LAB)
+@pytest.mark.parametrize("ids", [nbformat.from_dict, by_position])
+def test_whatever_changes_no_line_of_the_student_is_lost(course, known_origin, ids):
+    named = releases.released(LAB)
+    old = ids(nbformat.from_dict(named))
     for seed in range(40):
         rng = random.Random(seed)
         new, mine = nbformat.from_dict(old), nbformat.from_dict(old)
-        new.cells = scrambled(rng, old.cells, "édition 2")
-        for number, cell in enumerate(new.cells):
-            cell.id = f"tp8-toy-{number:03d}"
+        new.cells = scrambled(rng, named.cells, "édition 2")
+        for cell in new.cells:
             if "nbgrader" in cell.metadata:
                 cell.metadata.nbgrader.checksum = compute_checksum(cell)
         mine.cells = scrambled(rng, old.cells, "à moi")

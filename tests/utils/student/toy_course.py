@@ -8,6 +8,7 @@ import nbformat
 from nbgrader.utils import compute_checksum
 
 from authoring.lab import read_script
+from authoring.naming import named
 from authoring.source import TEXT_STUBS, Source
 from tests.toy_lab import SOURCE, TOY
 from utils.notebook import releases
@@ -18,6 +19,7 @@ TITLED = SOURCE
 for number, (name, title) in enumerate([("double", "Le double"), ("noisy", "Du bruit")], start=1):
     cell = f'# %% exercise="ex{number}_{name}" role="solution"'
     TITLED = TITLED.replace(cell, HEADER.format(number, title) + cell)
+TITLED = named(TITLED)
 OTHER_SOURCE = """\
 # %% [markdown]
 # # Un autre TP
@@ -57,8 +59,8 @@ class ToyCourse:
         self.release(OTHER_SOURCE, OTHER)
         self.release(TITLED)
 
-    def release(self, source: str, lab: str = LAB) -> nbformat.NotebookNode:
-        notebook = student_version(source, lab)
+    def release(self, source: str, lab: str = LAB, change=lambda notebook: notebook) -> nbformat.NotebookNode:
+        notebook = change(student_version(source, lab))
         path = releases.path_of(lab)
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, path)
@@ -95,6 +97,14 @@ ANSWERS = {
 def fill(notebook: nbformat.NotebookNode, answers: dict[str, str] = ANSWERS) -> nbformat.NotebookNode:
     for name, source in answers.items():
         by_id(notebook)[name].source = source
+    return notebook
+
+
+def by_position(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """As releases were before cells had names: ids that count them, and no word of the course."""
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"{LAB}-{number:03d}".replace("_", "-")
+    notebook.metadata.pop("course", None)
     return notebook
 
 
