@@ -202,7 +202,8 @@ report.score()
 
 # %% [markdown]
 # Que fait un modèle **de base**, que personne n'a réentraîné, devant ces trois formats ? On lui demande la ville d'une phrase. La fonction
-# `complete`, du cours, continue beaucoup de requêtes à la fois, au plus probable (décodage glouton), jusqu'à la fin de la ligne.
+# `complete`, du cours, continue beaucoup de requêtes à la fois, au plus probable (décodage glouton), jusqu'à la fin de la ligne ; l'attribut `text` de
+# chaque réponse est ce que le modèle a écrit.
 
 # %% tags=["demo"]
 with attempt("Exercice 1"):

@@ -45,6 +45,8 @@ class Letters:
 @pytest.fixture(scope="module")
 def models():
     """Two models: one whose layers see all, and one where every other layer sees 24 tokens back, as in Gemma 3."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small that threads would mostly wait for one another
     torch.manual_seed(0)
     sizes = {"vocab_size": END + 1, "hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
     llama = LlamaForCausalLM(LlamaConfig(**sizes, num_hidden_layers=2))
@@ -57,7 +59,8 @@ def models():
         model.generation_config.eos_token_id = END
         for parameter in model.parameters():  # far from ties between tokens
             parameter.data *= 3
-    return made
+    yield made
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
