@@ -200,8 +200,9 @@ def test_the_logits_of_the_steps_are_not_kept(model, monkeypatch):
     assert max(alive) <= 1
 
 
-def test_no_prompt(model):
-    assert complete(model, Letters(), []) == []
+@pytest.mark.parametrize("which", ["llama", "gemma"])
+def test_no_prompt(models, which):
+    assert complete(models[which], Letters(), []) == []
 
 
 def test_confidence_is_a_geometric_mean():
