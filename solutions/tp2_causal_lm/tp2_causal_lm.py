@@ -814,10 +814,11 @@ def score(model, tokenizer, prompt, continuation):
     ### END SOLUTION
 
 # %% exercise="ex8_score" role="check" points=2
-from utils.scoring import continuation_logprobs
+from utils.batching import loglikelihood, token_counts
 
 def check_score(prompt, continuation):
-    [total], [count] = continuation_logprobs(model, tokenizer, prompt, [continuation])
+    pairs = [(prompt, continuation)]
+    [total], [count] = loglikelihood(model, tokenizer, pairs), token_counts(tokenizer, pairs)
     result = score(model, tokenizer, prompt, continuation)
     expect_type(result, tuple, "score")
     expect(len(result) == 2, f"score renvoie {len(result)} valeurs ; attendu : 2 (log-probabilité, nombre de tokens).")
@@ -853,8 +854,9 @@ report.score()
 
 # %% tags=["demo"] name="normalised-scores"
 words = [" sirop.", " antibiotique.", " anti-inflammatoire.", " chat.", " jour."]
-given, counts = continuation_logprobs(model, tokenizer, "Le médecin lui a prescrit un", words)
-neutral, _ = continuation_logprobs(model, tokenizer, "Un mot :", words)
+pairs = [("Le médecin lui a prescrit un", word) for word in words]
+given, counts = loglikelihood(model, tokenizer, pairs), token_counts(tokenizer, pairs)
+neutral = loglikelihood(model, tokenizer, [("Un mot :", word) for word in words])
 pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": given - neutral}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2, decimal=",")
 
 # %% [markdown] name="bias"
@@ -947,8 +949,7 @@ from scipy.special import logit
 
 def odds(prompt, words, measured=None):
     """Le logarithme de la cote de chaque mot (suivi d'un point) après une requête : tableau (mots,)."""
-    totals, _ = continuation_logprobs(measured or model, tokenizer, prompt, [f" {word}." for word in words])
-    return logit(np.exp(totals))
+    return logit(np.exp(loglikelihood(measured or model, tokenizer, [(prompt, f" {word}.") for word in words])))
 
 def effects(table, masculine, feminine, measured=None):
     """Rapport de cotes féminin − masculin : une ligne par début de phrase, une colonne par profession."""
@@ -1157,7 +1158,7 @@ plt.show()
 # formulation du début de phrase.
 
 # %% tags=["demo"] name="plot-confounders"
-tokens_f, tokens_m = (continuation_logprobs(model, tokenizer, "Métier :", [f" {w}." for w in forms])[1] for forms in (french.feminine, french.masculine))
+tokens_f, tokens_m = (token_counts(tokenizer, [("Métier :", f" {w}.") for w in forms]) for forms in (french.feminine, french.masculine))
 extra_tokens = tokens_f - tokens_m
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True, width_ratios=[1, 1.3])
 jitter = np.random.default_rng(0).uniform(-0.15, 0.15, len(extra_tokens))
@@ -1187,8 +1188,7 @@ plt.show()
 from scipy.stats import binomtest
 
 pairs = pd.read_csv(DATA / "tp2_causal_lm" / "pairs_fr.csv").sample(frac=1, random_state=0).head(budget(full=100, small=6))
-stereotype, _ = continuation_logprobs(model, tokenizer, "", pairs.stereotypical.tolist(), batch_size=8)
-other, _ = continuation_logprobs(model, tokenizer, "", pairs.anti_stereotypical.tolist(), batch_size=8)
+stereotype, other = (loglikelihood(model, tokenizer, [("", text) for text in texts], batch_size=8) for texts in (pairs.stereotypical, pairs.anti_stereotypical))
 pairs["préféré"] = stereotype > other
 shares = []
 for name, group in [("toutes", pairs), *pairs.groupby("kind")]:
@@ -1251,7 +1251,8 @@ probe_templates = templates["fr"].query("name in ['frere_soeur', 'pere_mere', 'h
 def measure(measured):
     """(effet de chaque profession : tableau (professions,), perplexité des phrases neutres)."""
     effect = effects(probe_templates, chosen.masculine, chosen.feminine, measured).mean(0)
-    totals, counts = continuation_logprobs(measured, tokenizer, "", neutral_lines, batch_size=8)
+    texts = [("", line) for line in neutral_lines]
+    totals, counts = loglikelihood(measured, tokenizer, texts, batch_size=8), token_counts(tokenizer, texts)
     return effect, math.exp(-totals.sum() / counts.sum())
 
 if tokenizer.pad_token is None:

@@ -84,12 +84,11 @@ from scipy.stats import t as student
 from tqdm.auto import tqdm
 from transformers import LogitsProcessor
 
+from utils.batching import complete, label_loglikelihood, loglikelihood
 from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.models import load_causal_lm, load_instruct
 from utils.paths import DATA
-from utils.prompting import complete
 from utils.runtime import budget, seed_everything
-from utils.scoring import label_logprobs, pair_logprobs
 
 # %% [markdown] name="models"
 # Deux modèles. **Gemma 3 270M**, de base, continue un texte en français ou en anglais : c'est lui que l'on pilotera par des exemples.
@@ -203,14 +202,15 @@ report.score()
 
 # %% [markdown] name="base-model-formats"
 # Que fait un modèle **de base**, que personne n'a réentraîné, devant ces trois formats ? On lui demande la ville d'une phrase. La fonction
-# `complete`, du cours, continue beaucoup de requêtes à la fois, au plus probable (décodage glouton), jusqu'à la fin de la ligne.
+# `complete`, du cours, continue beaucoup de requêtes à la fois, au plus probable (décodage glouton), jusqu'à la fin de la ligne ; l'attribut `text` de
+# chaque réponse est ce que le modèle a écrit.
 
 # %% tags=["demo"] name="try-formats"
 with attempt("Exercice 1"):
     shown = some_test_items("extraction", budget(full=20, small=3))
     question = "De quelle ville parle-t-on ?"
     for format_name, make in [("GPT-1", format_gpt1), ("T5", format_t5), ("GPT-2", format_gpt2)]:
-        outputs = complete(model, tokenizer, [make(item["input"], question) for item in shown], max_new_tokens=12)
+        outputs = [c.text for c in complete(model, tokenizer, [make(item["input"], question) for item in shown], max_new_tokens=12)]
         found = np.mean([item["output"] in output for item, output in zip(shown, outputs)])
         print(f"{format_name:6} la ville est dans la réponse : {found:.0%}")
         for item, output in list(zip(shown, outputs))[:3]:
@@ -383,7 +383,7 @@ report.score()
 
 # %% tags=["demo"] name="accuracy-by-shots"
 def answers_of(prompts):
-    return complete(model, tokenizer, prompts, max_new_tokens=6)
+    return [c.text for c in complete(model, tokenizer, prompts, max_new_tokens=6)]
 
 def measured(task_name, k, draw, items):
     """Exactitude avec k exemples tirés au sort."""
@@ -425,7 +425,7 @@ display(pd.DataFrame({name: [f"{mean:.0%} ± {margin:.0%}" if k else f"{mean:.0%
 # ### Lire une seule fois ce qui est commun
 #
 # Toutes ces requêtes commencent par la même consigne et les mêmes exemples. Or, dans un modèle causal, les clés et les valeurs d'un token ne dépendent que de ce
-# qui le précède (le *KV-cache* du TP 2) : on peut lire ce début **une fois**, et le partager. C'est ce que font `complete` et `label_logprobs`, et ce que
+# qui le précède (le *KV-cache* du TP 2) : on peut lire ce début **une fois**, et le partager. C'est ce que font `complete` et `label_loglikelihood`, et ce que
 # facturent moins cher les services en ligne sous le nom de *prompt caching*. Le calcul est le même, aux arrondis près.
 
 # %% tags=["demo"] name="time-shared-prefix"
@@ -442,7 +442,7 @@ prompts = [library_prompt(TASKS["sentiment"], shots, item["input"]) for item in 
 began, few = time.perf_counter(), budget(full=3, small=1)
 naive = np.array([[naive_logprob(prompt, label) for label in labels] for prompt in prompts[:few]])
 naive_seconds, began = (time.perf_counter() - began) / few, time.perf_counter()
-shared = label_logprobs(model, tokenizer, prompts, labels)
+shared = label_loglikelihood(model, tokenizer, prompts, labels)
 shared_seconds = (time.perf_counter() - began) / len(prompts)
 print(f"par requête : {1000 * naive_seconds:.0f} ms sans partage, {1000 * shared_seconds:.0f} ms avec, soit {naive_seconds / shared_seconds:.0f} fois moins ;")
 print(f"plus grand écart entre les log-probabilités : {np.abs(naive - shared[:few]).max():.1e}")
@@ -463,7 +463,7 @@ LABELS = ["positif", "négatif"]
 def label_scores(examples, queries):
     """Log-probabilités des étiquettes : tableau (requêtes, 2)."""
     prompts = [library_prompt(TASKS["sentiment"], examples, query) for query in queries]
-    return label_logprobs(model, tokenizer, prompts, [f" {label}" for label in LABELS])
+    return label_loglikelihood(model, tokenizer, prompts, [f" {label}" for label in LABELS])
 
 def draw_examples(seed, n_positive=4, n_negative=4):
     """Des exemples tirés au sort : (les positifs, les négatifs)."""
@@ -549,7 +549,7 @@ for style, (ask, reply) in STYLES.items():
     row = {"forme": style}
     for k in (0, 2):
         start = "".join(ask.format(pair["input"]) + reply.format(pair["output"]) for pair in pairs[:k])
-        outputs = complete(model, tokenizer, [start + ask.format(word["input"]) for word in words], max_new_tokens=8)
+        outputs = [c.text for c in complete(model, tokenizer, [start + ask.format(word["input"]) for word in words], max_new_tokens=8)]
         row[f"{k} exemple(s)"] = np.mean([is_right(output.split("»")[0], word) for output, word in zip(outputs, words)])
     table.append(row)
 display(pd.DataFrame(table).style.hide(axis="index").format("{:.0%}", subset=["0 exemple(s)", "2 exemple(s)"]))
@@ -754,12 +754,12 @@ report.score()
 def chat(conversations, max_new_tokens=24, **options):
     """La réponse du modèle de dialogue à chaque conversation (le gabarit du tokenizer, puis `complete`)."""
     prompts = [chat_tokenizer.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in conversations]
-    return complete(chat_model, chat_tokenizer, prompts, max_new_tokens, stop="<|im_end|>", **options)
+    return [c.text for c in complete(chat_model, chat_tokenizer, prompts, max_new_tokens, stop="<|im_end|>", **options)]
 
 def chat_scores(conversations, labels):
     """Log-probabilités des réponses `labels` : tableau (conversations, réponses)."""
     prompts = [chat_tokenizer.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in conversations]
-    return label_logprobs(chat_model, chat_tokenizer, prompts, labels)
+    return label_loglikelihood(chat_model, chat_tokenizer, prompts, labels)
 
 CAPITALS = [  # pays, capitale, une autre capitale
     ("France", "Paris", "Rome"), ("Italy", "Rome", "Madrid"), ("Spain", "Madrid", "Lisbon"), ("Portugal", "Lisbon", "Paris"),
@@ -776,7 +776,7 @@ CAPITALS = [  # pays, capitale, une autre capitale
 # %% tags=["demo"] name="compare-templates"
 asked = [f"What is the capital of {country}?" for country, _, _ in CAPITALS[: budget(full=24, small=2)]]
 with_template = chat([[user(question)] for question in asked])
-without = complete(chat_model, chat_tokenizer, asked, 24, stop="<|im_end|>")
+without = [c.text for c in complete(chat_model, chat_tokenizer, asked, 24, stop="<|im_end|>")]
 for name, outputs in [("avec le gabarit", with_template), ("sans le gabarit", without)]:
     right = sum(capital in output for (_, capital, _), output in zip(CAPITALS, outputs))
     interval = binomtest(right, len(asked)).proportion_ci(method="wilson")
@@ -946,7 +946,7 @@ for name, examples in [("aucun exemple", []), ("4 + 4 exemples", alternate(*draw
     prompts = [library_prompt(TASKS["sentiment"], examples, item["input"]) for item in some_reviews]
     for constrained in (False, True):
         processors = [LibraryChoice(label_ids, tokenizer.eos_token_id)] if constrained else []
-        outputs = complete(model, tokenizer, prompts, 6, batch_size=64, logits_processor=processors)
+        outputs = [c.text for c in complete(model, tokenizer, prompts, 6, batch_size=64, logits_processor=processors)]
         valid = sum(output in LABELS for output in outputs)
         right = sum(output == item["output"] for output, item in zip(outputs, some_reviews))
         table.append({"exemples": name, "contrainte": "oui" if constrained else "non", "sorties valides": wilson_text(valid, len(outputs)), "sorties justes": wilson_text(right, len(outputs))})
@@ -1117,11 +1117,16 @@ problems = pd.read_csv(DATA / "tp3_prompting" / "problemes_en.csv").sample(frac=
 solved, problems = problems.head(6), problems.iloc[6 : 6 + budget(full=24, small=2)]
 direct_start = "".join(f"Question: {p.question}\nAnswer: {p.answer}\n\n" for p in solved.itertuples())
 steps_start = "".join(f"Question: {p.question}\nReasoning: {p.reasoning}\nAnswer: {p.answer}\n\n" for p in solved.itertuples())
-direct = complete(model, tokenizer, [f"{direct_start}Question: {q}\nAnswer:" for q in problems.question], 5, batch_size=64)
+
+def completions(prompts, max_new_tokens, **options):
+    """Les textes que `complete` donne aux requêtes, par lots de 64."""
+    return [c.text for c in complete(model, tokenizer, prompts, max_new_tokens, batch_size=64, **options)]
+
+direct = completions([f"{direct_start}Question: {q}\nAnswer:" for q in problems.question], 5)
 step_prompts = [f"{steps_start}Question: {q}\nReasoning:" for q in problems.question]
-greedy_steps = complete(model, tokenizer, step_prompts, 32, stop="\n\n", batch_size=64)
+greedy_steps = completions(step_prompts, 32, stop="\n\n")
 seed_everything(0)
-drawn = [complete(model, tokenizer, step_prompts, 32, stop="\n\n", batch_size=64, do_sample=True, temperature=0.7, top_k=0) for _ in tqdm(range(budget(full=5, small=1)), leave=False)]
+drawn = [completions(step_prompts, 32, stop="\n\n", do_sample=True, temperature=0.7, top_k=0) for _ in tqdm(range(budget(full=5, small=1)), leave=False)]
 methods = {
     "réponse directe": [library_number(text) for text in direct],
     "raisonnement, glouton": [library_number(text) for text in greedy_steps],
@@ -1152,10 +1157,10 @@ def spoiled(reasoning, answer):
 
 true_steps = problems.reasoning.tolist()
 false_steps = [spoiled(reasoning, answer) for reasoning, answer in zip(true_steps, problems.answer)]
-true_score, false_score = (pair_logprobs(model, tokenizer, [(p, f" {text}") for p, text in zip(step_prompts, steps)], batch_size=8) for steps in (true_steps, false_steps))
+true_score, false_score = (loglikelihood(model, tokenizer, [(p, f" {text}") for p, text in zip(step_prompts, steps)], batch_size=8) for steps in (true_steps, false_steps))
 print("le raisonnement juste est le plus probable :", wilson_text((true_score > false_score).sum(), len(problems)))
 for name, steps, expected in [("juste", true_steps, problems.answer), ("faux", false_steps, problems.answer + 1)]:
-    followed = complete(model, tokenizer, [f"{p} {text}\nAnswer:" for p, text in zip(step_prompts, steps)], 5, batch_size=64)
+    followed = completions([f"{p} {text}\nAnswer:" for p, text in zip(step_prompts, steps)], 5)
     print(f"après un raisonnement {name}, la réponse le suit :", wilson_text(sum(library_number(text) == e for text, e in zip(followed, expected)), len(problems)))
 
 # %% [markdown] name="ex8-wilson"
@@ -1271,7 +1276,7 @@ for y, (name, form) in enumerate(OPINIONS.items()):
     for country, right, wrong in CAPITALS[: budget(full=24, small=3)]:
         request = chat_tokenizer.apply_chat_template([user(form.format(country=country, right=right, wrong=wrong))], tokenize=False, add_generation_prompt=True)
         pairs += [(request, right), (request, wrong)]
-    gap = pair_logprobs(chat_model, chat_tokenizer, pairs).reshape(-1, 2) @ [1, -1]
+    gap = loglikelihood(chat_model, chat_tokenizer, pairs).reshape(-1, 2) @ [1, -1]
     mean, margin = mean_and_margin(gap)
     axes.scatter(gap, [-y] * len(gap), s=8, color="0.6")
     axes.errorbar(mean, -y, xerr=margin, fmt="o", capsize=3)
@@ -1364,7 +1369,7 @@ GOLF_DEV, GOLF_TEST = ([tuple(pair) for pair in golf_table.loc[golf_table["split
 
 def golf_accuracy(prompt, pairs):
     """Part des messages envoyés au bon service : pairs est une liste de (message, service)."""
-    scores = label_logprobs(model, tokenizer, [prompt.replace("{message}", message) for message, _ in pairs], [f" {label}" for label in GOLF_LABELS])
+    scores = label_loglikelihood(model, tokenizer, [prompt.replace("{message}", message) for message, _ in pairs], [f" {label}" for label in GOLF_LABELS])
     best = (scores - scores.mean(axis=0)).argmax(axis=1)
     return float(np.mean([GOLF_LABELS[i] == label for i, (_, label) in zip(best, pairs)]))
 

@@ -84,9 +84,9 @@ from IPython.display import display
 from scipy.stats import binomtest, bootstrap
 from tqdm.auto import tqdm
 
+from utils.batching import complete, loglikelihood
 from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.corpora import load_boolq
-from utils.generation import greedy_answers
 from utils.models import load_causal_lm, load_embedder, load_instruct, local_path
 from utils.paths import DATA, ROOT
 from utils.retrieval import answer_words, bm25_matrix, exact_match as library_exact_match, terms, token_f1
@@ -208,7 +208,7 @@ print(prompt_fr("Qui a écrit ELIZA ?"))
 # %% tags=["demo"] name="closed-book-scores"
 N = budget(full=40, small=4)
 asked = [q for q in questions if q["kind"] != "unanswerable"][:N]
-closed = greedy_answers(causal, tokenizer, [prompt_fr(q["question"]) for q in asked], max_new_tokens=10)
+closed = complete(causal, tokenizer, [prompt_fr(q["question"]) for q in asked], max_new_tokens=10, batch_size=8)
 
 def scored(answers, asked):
     """Une ligne par question : la réponse, sa confiance, et ses deux notes."""
@@ -943,8 +943,6 @@ report.score()
 # bonne réponse, plus fine qu'un vrai ou faux.
 
 # %% tags=["demo"] name="measure-order"
-from utils.scoring import continuation_logprobs
-
 moved = [q for q in asked if q["kind"] == "direct"][: budget(full=16, small=2)]
 
 def ranked_notices(question, k):
@@ -959,7 +957,7 @@ for i, q in enumerate(tqdm(moved, leave=False)):
     for position in range(3):
         order = distractors[:position] + [gold] + distractors[position:]
         documents = "".join(passage_line(rank, n) for rank, n in enumerate(order, start=1))
-        [by_place[i, position]], _ = continuation_logprobs(causal, tokenizer, prompt_fr(q["question"], documents), [f" {q['answers'][0]}"])
+        [by_place[i, position]] = loglikelihood(causal, tokenizer, [(prompt_fr(q["question"], documents), f" {q['answers'][0]}")])
 figure, axes = plt.subplots()
 bars = [interval(column) for column in by_place.T]
 axes.errorbar(range(3), [m for m, _, _ in bars], yerr=[[m - low for m, low, _ in bars], [high - m for m, _, high in bars]], fmt="o-", capsize=4)
@@ -1156,8 +1154,8 @@ def context(found):
 found = [ranked_notices(q["question"], 2) for q in asked]
 answers = {
     "sans document": closed,
-    "avec la recherche": greedy_answers(causal, tokenizer, [prompt_fr(q["question"], context(f)) for q, f in zip(asked, found)], max_new_tokens=10),
-    "bonne notice": greedy_answers(causal, tokenizer, [prompt_fr(q["question"], context([notices[place[q["passages"][0]]]])) for q in asked], max_new_tokens=10),
+    "avec la recherche": complete(causal, tokenizer, [prompt_fr(q["question"], context(f)) for q, f in zip(asked, found)], max_new_tokens=10, batch_size=8),
+    "bonne notice": complete(causal, tokenizer, [prompt_fr(q["question"], context([notices[place[q["passages"][0]]]])) for q in asked], max_new_tokens=10, batch_size=8),
 }
 results = {name: scored(a, asked) for name, a in answers.items()}
 
@@ -1402,7 +1400,7 @@ defences = {
 outcome = {}
 for attack, contexts in attacks.items():
     for defence, make in defences.items():
-        got = greedy_answers(causal, tokenizer, [make(q["question"], f) for q, f in zip(victims, contexts)], max_new_tokens=10)
+        got = complete(causal, tokenizer, [make(q["question"], f) for q, f in zip(victims, contexts)], max_new_tokens=10, batch_size=8)
         outcome[attack, defence] = ([TARGET.lower() in a.text.lower() for a in got], [token_f1(a.text, q["answers"]) for a, q in zip(got, victims)])
 
 # %% tags=["demo"] name="plot-defences"
@@ -1473,7 +1471,7 @@ def ask(question, k=3):
     for rank, j in enumerate(best, start=1):
         print(f"   [{rank}] {pieces[j][0]} : {' '.join(pieces[j][1].split())[:110]}…")
     documents = "".join(f"Texte {rank} : {' '.join(pieces[j][1].split())}\n" for rank, j in reversed(list(enumerate(best[:2], start=1))))
-    [answer] = greedy_answers(causal, tokenizer, [prompt_fr(question, documents)], max_new_tokens=25)
+    [answer] = complete(causal, tokenizer, [prompt_fr(question, documents)], max_new_tokens=25)
     print(f"   → {answer.text}   (confiance {answer.confidence:.0%})\n")
 
 # %% tags=["demo"] name="ask-questions"
