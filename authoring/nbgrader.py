@@ -4,9 +4,10 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from utils.notebook.cells import TODO
 from utils.paths import ROOT
 
-STUB = '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")'
+STUB = f"# VOTRE CODE ICI\n{TODO}"
 TEXT_STUB = "*Votre réponse ici.*"
 COURSE = ROOT / "class"  # the teacher's course: hand-ins, gradebook, feedback; no code
 FOLDER = "GRADING_COURSE"  # the environment variable that names another one, for `grading.formgrader`

@@ -20,8 +20,8 @@ import nbformat
 
 from authoring.lab import SOLUTIONS, LabError, labs, leaks, read_lab
 from authoring.nbgrader import configuration
+from utils.notebook.cells import TODO
 from utils.paths import ROOT, set_aside
-from utils.student.handin import STUB
 
 NOTEBOOKS = ROOT / "notebooks" / "fr"
 
@@ -85,7 +85,7 @@ def _worked_in(path: Path) -> bool:
         return True
     code = [cell for cell in cells if cell.cell_type == "code"]
     answers = [cell for cell in code if cell.metadata.get("nbgrader", {}).get("solution")]
-    return any(cell.execution_count for cell in code) or any(STUB not in cell.source for cell in answers)
+    return any(cell.execution_count for cell in code) or any(TODO not in cell.source for cell in answers)
 
 
 def check(lab: str) -> list[str]:

@@ -7,7 +7,7 @@ SOURCE = """\
 # # Un TP d'essai
 
 # %%
-from utils.checks import Report, expect_equal
+from utils.checks import Report, ToDo, expect_equal
 
 # %% exercise="ex1_double" role="solution"
 def double(x):

@@ -4,6 +4,7 @@ from nbconvert.preprocessors import Preprocessor
 from traitlets import default
 
 from grading.reports.result import ANSI, RESERVED_LINE, TOO_SHORT, without_hidden
+from utils.outcome import MIME
 
 
 class HideTests(Preprocessor):
@@ -20,6 +21,8 @@ class HideTests(Preprocessor):
         self._hidden = [line for line in hidden if len(line) >= TOO_SHORT and line not in public]
         for cell, (shown, kept) in zip(nb.cells, parts, strict=True):
             cell.source = shown
+            if cell.cell_type == "code":  # what a check found, as data: it has been printed beside
+                cell.outputs = [output for output in cell.outputs if MIME not in output.get("data", {})]
             for output in cell.get("outputs", []):
                 self._clean(output, bool(kept))
         return nb, resources

@@ -132,7 +132,7 @@ def reason(exercise: Exercise) -> str:
     if exercise.state == "untouched":
         kept = exercise.is_code and exercise.changed
         return (
-            "Si vous avez écrit du code : retirez la ligne « raise NotImplementedError » pour qu'il soit exécuté."
+            "Si vous avez écrit du code : retirez la ligne « raise ToDo » pour qu'il soit exécuté."
             if kept else "Aucune réponse dans cette cellule."
         )  # fmt: skip
     lost = [test for test in exercise.tests if test.maximum and not test.passed]

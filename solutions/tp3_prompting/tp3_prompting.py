@@ -84,7 +84,7 @@ from scipy.stats import t as student
 from tqdm.auto import tqdm
 from transformers import LogitsProcessor
 
-from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.models import load_causal_lm, load_instruct
 from utils.paths import DATA
 from utils.prompting import complete

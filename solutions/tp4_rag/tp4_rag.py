@@ -84,7 +84,7 @@ from IPython.display import display
 from scipy.stats import binomtest, bootstrap
 from tqdm.auto import tqdm
 
-from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.corpora import load_boolq
 from utils.generation import greedy_answers
 from utils.models import load_causal_lm, load_embedder, load_instruct, local_path

@@ -22,13 +22,12 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from utils.notebook import releases
-from utils.notebook.cells import Unusable, bare, decoded, exercise, grade_id, known, locked, parsed, role, same
+from utils.notebook.cells import TODO, Unusable, bare, decoded, exercise, grade_id, known, locked, parsed, role, same
 from utils.notebook.demos import left_out
 from utils.paths import ROOT, cache_dir, set_aside
 from utils.student.doctor import Line
 
 CELL_SECONDS = 600
-STUB = 'NotImplementedError("pas encore traité")'
 
 
 @dataclass
@@ -177,7 +176,7 @@ def untouched(copy: Copy) -> list[int]:
     for ours, original in enumerate(copy.release.cells):
         if role(original) in ("solution", "answer"):
             cell = copy.notebook.cells[copy.place[ours]] if ours in copy.place else original
-            stub = STUB in original.source or role(original) == "answer"
+            stub = TODO in original.source or role(original) == "answer"
             if same(cell, original) and stub:
                 found.append(ours)
     return found
@@ -292,7 +291,7 @@ def outcome(copy: Copy, executed: NotebookNode) -> Iterator[Line]:
         yield Line(
             "WARN",
             f"vous avez écrit, mais la vérification dit « pas encore traité » : {_titles(copy, forgotten)}",
-            "retirez la ligne « raise NotImplementedError »",
+            "retirez la ligne « raise ToDo »",
         )
     if unreadable:
         shown = "".join(f"\n       {line}" for line in unreadable)

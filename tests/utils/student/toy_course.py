@@ -41,7 +41,7 @@ def student_version(source: str, lab: str, folder: Path) -> nbformat.NotebookNod
     path.unlink()
     for cell in notebook.cells:
         cell.source = untouched(cell.source)
-        if cell.cell_type == "markdown" and "NotImplementedError" in cell.source:
+        if cell.cell_type == "markdown" and "raise ToDo" in cell.source:
             cell.source = "*Votre réponse ici.*"
         before, begin, rest = cell.source.partition(HIDDEN_MARKS[0] + "\n")
         cell.source = before + rest.partition(HIDDEN_MARKS[1] + "\n")[2] if begin else cell.source
