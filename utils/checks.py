@@ -21,9 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from utils.outcome import MIME, Code, Outcome, State, Test
+from utils.outcome import MIME, Code, Outcome, State, Test, number
 
-SAME = "(même message que ci-dessus)"
 MARKS = {State.RIGHT: "✅", State.WRONG: "❌", State.UNTOUCHED: "⏳"}
 UNTOUCHED = "pas encore traité"
 ADVICE = """Si vous avez écrit du code : retirez la ligne « raise ToDo », exécutez la cellule
@@ -111,23 +110,18 @@ def _sentences(outcome: Outcome, advice: str) -> Iterator[str]:
     """An outcome in French, line by line."""
     if not outcome.attempted:
         plural = "s" if outcome.points >= 2 else ""
-        yield f"⏳ {outcome.exercise} : {UNTOUCHED} ({_number(outcome.points)} point{plural} à gagner)."
+        yield f"⏳ {outcome.exercise} : {UNTOUCHED} ({number(outcome.points)} point{plural} à gagner)."
         yield from (f"   {line}" for line in advice.splitlines())
         return
     yield outcome.exercise
     for test in outcome.tests:
-        points = f" {_number(test.points)}/{_number(test.of)} "
+        points = f" {number(test.points)}/{number(test.of)} "
         yield f"  {MARKS[test.state]}{points if test.of else ''} {test.title}"
-        yield from (f"         {line}" for line in (SAME if test.again else test.told).splitlines())
+        yield from (f"         {line}" for line in test.told.splitlines())
     if any(test.state is State.UNTOUCHED for test in outcome.tests):
         yield "  Pas encore traité : la ligne « raise ToDo » est encore exécutée ;"
         yield "  retirez-la une fois votre code écrit."
-    hidden = outcome.points - outcome.shown
-    later = f" (et {_number(hidden)} sur des tests que seule la correction exécute)" if hidden > 1e-9 else ""
-    if outcome.shown:
-        yield f"  Points : {_number(outcome.earned)} sur {_number(outcome.shown)}{later}."
-    else:
-        yield f"  Points : {_number(hidden)}, donnés à la correction, par des tests qu'elle seule exécute."
+    yield f"  Points : {outcome.told}."
 
 
 def expect(condition: Any, message: str, code: str = Code.CONDITION) -> None:
@@ -234,11 +228,6 @@ def _short(value: Any, width: int = 220) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _number(value: float) -> str:
-    """French figures: `2`, `0,5`."""
-    return f"{value:g}".replace(".", ",")
-
-
 def text_of(error: BaseException) -> str:
     """What an error says; its class may be the student's, whose `__str__` can raise or give anything."""
     try:
@@ -287,7 +276,13 @@ def attempt(exercise: str) -> Iterator[None]:
     try:
         yield
     except ToDo:
+        _publish_demonstration(exercise, State.UNTOUCHED)
         print(f"⏳ {exercise} : {UNTOUCHED}, cette démonstration attend votre fonction.")
     except Exception as error:
+        _publish_demonstration(exercise, State.WRONG)
         print(f"❌ {exercise} : cette démonstration n'aboutit pas ; corrigez d'abord l'exercice.")
         print("\n".join(filter(None, [_reason(error), _where(error)])))
+
+
+def _publish_demonstration(exercise: str, state: State) -> None:
+    publish(Outcome(exercise, 0.0, (Test("démonstration", state, 0.0, 0.0),)).bundle)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 MIME = "application/vnd.course.report+json"
+SAME = "(même message que ci-dessus)"
 
 
 class State(StrEnum):
@@ -54,8 +55,8 @@ class Test:
 
     @property
     def told(self) -> str:
-        """The whole message, lines between."""
-        return "\n".join(filter(None, [self.message, self.where]))
+        """What people read, its lines apart: the whole message, once."""
+        return SAME if self.again else "\n".join(filter(None, [self.message, self.where]))
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,15 @@ class Outcome:
         return float(sum(test.of for test in self.tests))
 
     @property
+    def told(self) -> str:
+        """The points in French, without a full stop: `2 sur 3 (et 0,5 sur …)`."""
+        hidden = self.points - self.shown
+        if not self.shown:
+            return f"{number(hidden)}, donnés à la correction, par des tests qu'elle seule exécute"
+        later = f" (et {number(hidden)} sur des tests que seule la correction exécute)" if hidden > 1e-9 else ""
+        return f"{number(self.earned)} sur {number(self.shown)}{later}"
+
+    @property
     def bundle(self) -> dict:
         tests = [asdict(test) for test in self.tests]
         return {"exercise": self.exercise, "points": self.points, "attempted": self.attempted, "tests": tests}
@@ -99,6 +109,11 @@ class Outcome:
             return cls(str(bundle["exercise"]), float(bundle["points"]), tuple(tests))
         except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise ValueError(f"not what a check shows: {error!r}") from None
+
+
+def number(value: float) -> str:
+    """French figures: `2`, `0,5`."""
+    return f"{value:g}".replace(".", ",")
 
 
 def shown_by(cell: dict) -> Outcome | None:

@@ -1,6 +1,6 @@
 """What grading found in a hand-in, exercise by exercise: for the feedback page and the class report.
 
-Marks come from nbgrader's gradebook, never from what a notebook printed; what the checks printed explains them.
+Marks come from nbgrader's gradebook, never from what a notebook shows; what the checks found explains them.
 The text of hidden tests is taken out of everything that is kept here.
 """
 
@@ -19,12 +19,10 @@ from authoring.answers import untouched
 from authoring.lab import HIDDEN_MARKS, SOLUTION_MARKS
 from authoring.nbgrader import TEXT_STUB
 from grading.book.ledger import Entry, Ledger
+from utils import outcome
 
 RESERVED_LINE = "(ligne d'un test réservé à la correction)"
-SAME_MESSAGE = "(même message que ci-dessus)"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-TEST_LINE = re.compile(r"^  (✅|❌|⏳) (?:([\d,]+)/([\d,]+)  )?(.*)$")  # a test worth no point shows none
-MARKS = {"✅": "right", "❌": "wrong", "⏳": "untouched"}
 _REGION = re.compile(rf"{SOLUTION_MARKS[0]}.*?{SOLUTION_MARKS[1]}", re.DOTALL)
 TOO_SHORT = 8  # characters: a line of a hidden test below this tells nothing, and stands in many texts
 
@@ -125,21 +123,11 @@ def _test_titles(source: str) -> list[re.Pattern]:
 
 
 # ------------------------------------------------------------------------------------------------------ the hand-in
-@dataclass
-class Test:
-    """One property that a check looked at."""
+@dataclass(frozen=True)
+class Test(outcome.Test):
+    """One property that a check looked at; untouched: one function of several is not written yet."""
 
-    __test__ = False  # not one for pytest
-    title: str
-    state: str  # right, wrong, or untouched: one function of several is not written yet
-    points: float
-    maximum: float
-    message: str = ""
     reserved: bool = False  # stands among the hidden tests
-
-    @property
-    def passed(self) -> bool:
-        return self.state == "right"
 
 
 @dataclass
@@ -255,25 +243,19 @@ def _state(exercise: Exercise, attempted: bool, stopped: str) -> str:
 
 
 def _checked(lab: Lab, name: str, cell: NotebookNode) -> tuple[bool, list[Test], str]:
-    """What a check printed: (attempted, its tests, its text if it is no `Report`)."""
-    outputs = cell.get("outputs", [])
-    printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
-    lines, title = ANSI.sub("", printed).splitlines(), _report_title(lab.checks[name])
-    # The report comes last: whatever the student's function printed stands above it.
-    starts = [i for i, line in enumerate(lines) if title and (line == title or line.startswith(f"⏳ {title} :"))]
-    if not starts:
-        return True, [], lab.scrub(printed).strip()
-    if lines[starts[-1]] != title:
-        return False, [], ""
-    tests: list[Test] = []
-    for line in lines[starts[-1] + 1 :]:
-        if found := TEST_LINE.match(line):
-            mark, points, maximum, told = found.groups()
-            tests.append(Test(told, MARKS[mark], _number(points or "0"), _number(maximum or "0")))
-            tests[-1].reserved = lab.is_reserved(name, told)
-        elif tests and line.startswith(" " * 9):
-            tests[-1].message += ("\n" if tests[-1].message else "") + lab.scrub(line[9:])
-    return True, tests, ""
+    """What a check found: (attempted, its tests, what it printed if it is no `Report`)."""
+    found = outcome.shown_by(cell)
+    if found is None:
+        printed = [o.text for o in cell.get("outputs", []) if o.output_type == "stream" and o.name == "stdout"]
+        return True, [], lab.scrub("".join(printed)).strip()
+    tests = [
+        Test(
+            ANSI.sub("", test.title), test.state, test.points, test.of, lab.scrub(test.message), test.code,
+            lab.scrub(test.where), test.again, lab.is_reserved(name, test.title),
+        )
+        for test in found.tests if found.attempted
+    ]  # fmt: skip
+    return found.attempted, tests, ""
 
 
 _OURS = re.compile(r"cellule |le noyau |à vérifier")
@@ -289,7 +271,3 @@ def _error(cell: NotebookNode) -> str:
             told = re.sub(r"\((?:[^()]*), line (\d+)\)$", r"(ligne \1)", told)
             return f"{output.ename} : {told}" if told else str(output.ename)
     return ""
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))
