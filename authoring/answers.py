@@ -7,6 +7,7 @@ The lab's cells run in order in this process, under the small budget.  At each c
 
     # %% [right] how it differs
     # %% [wrong] points=1.5 message="regular expression found in what the check prints" the mistake
+    # %% [wrong] points=1.5 code="the code of one of its messages" the mistake
 """
 
 import argparse
@@ -21,14 +22,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from authoring.catalogue import Catalogue
 from authoring.lab import Lab, LabError
 from authoring.source import Source
+from utils import outcome as outcomes
 from utils.notebook.demos import is_demo
+from utils.outcome import Code, State
 
 HEADER = re.compile(
-    r'^# %% \[(right|wrong)\](?: points=([\d.]+))?(?: message="(.*?)(?<!\\)")?(?: (.*))?$', re.MULTILINE
+    r'^# %% \[(right|wrong)\](?: points=([\d.]+))?(?: code="([\w:]+)")?'
+    r'(?: message="(.*?)(?<!\\)")?(?: (.*))?$',
+    re.MULTILINE,
 )
 
 
@@ -41,6 +47,7 @@ class Answer:
     source: str
     points: float | None = None
     message: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Outcome:
     expected: float
     points: float
     output: str
+    found: outcomes.Outcome | None  # as data; None: a check that is no `Report`
     seconds: float
 
     @property
@@ -61,7 +69,10 @@ class Outcome:
             return f"{self.points:g} points, expected {self.expected:g}. The check printed:\n{self.output}"
         if self.answer.message and not re.search(self.answer.message, self.output):
             return f"the check did not print {self.answer.message!r} but:\n{self.output}"
-        if self.answer.kind == "untouched" and "❌" in self.output:
+        tests = self.found.tests if self.found else ()
+        if self.answer.code and self.answer.code not in [test.code for test in tests]:
+            return f"no message has the code {self.answer.code!r}; the check printed:\n{self.output}"
+        if self.answer.kind == "untouched" and any(test.state is State.WRONG for test in tests):
             return f"what is not attempted is called wrong:\n{self.output}"
         return ""
 
@@ -74,11 +85,14 @@ def read_answers(path: Path) -> list[Answer]:
         raise LabError(f'{path.name}: a header is neither `# %% [right] …` nor `# %% [wrong] points=… message="…" …`.')
     answers = []
     for header, end in zip(headers, [h.start() for h in headers[1:]] + [len(text)], strict=True):
-        kind, points, message, description = header.groups()
-        if (kind == "wrong") != (points is not None and message is not None):
-            raise LabError(f"{path.name}: {header.group(0)}: wrong answers, and only they, have points and a message.")
+        kind, points, code, message, description = header.groups()
+        if (kind == "wrong") != (points is not None and (code or message) is not None):
+            raise LabError(
+                f"{path.name}: {header.group(0)}: wrong answers, and only they, have points and a message or a code."
+            )
         body = text[header.end() : end].strip()
-        answers.append(Answer(kind, description or "", body, float(points) if points else None, message or ""))
+        full = float(points) if points else None
+        answers.append(Answer(kind, description or "", body, full, message or "", code or ""))
     return answers
 
 
@@ -127,7 +141,7 @@ def _all_answers(lab: Lab, exercise: str, reference: str) -> list[Answer]:
             raise LabError(f"{path.name}: fewer than {least} {kind} answers.")
     return [
         Answer("reference", "the lab's own solution", Source(reference).whole),
-        Answer("untouched", "the stub", Source(reference).stub(), 0.0, "pas encore traité"),
+        Answer("untouched", "the stub", Source(reference).stub(), 0.0, code=Code.UNTOUCHED),
         *kept,
     ]
 
@@ -135,9 +149,12 @@ def _all_answers(lab: Lab, exercise: str, reference: str) -> list[Answer]:
 def _outcome(exercise: str, answer: Answer, check: str, full: float, namespace: dict) -> Outcome:
     began = time.perf_counter()
     execute(answer.source, namespace, f"<{exercise}>")
-    value, output = execute(check, namespace, f"<{exercise} check>")
+    shown: list[dict] = []
+    with mock.patch("utils.checks.publish", shown.append):
+        value, output = execute(check, namespace, f"<{exercise} check>")
     expected = full if answer.points is None else answer.points
-    return Outcome(exercise, answer, expected, float(value), output, time.perf_counter() - began)
+    found = outcomes.Outcome.of(shown[-1]) if shown else None
+    return Outcome(exercise, answer, expected, float(value), output, found, time.perf_counter() - began)
 
 
 def _role(cell) -> str:

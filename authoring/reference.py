@@ -29,6 +29,7 @@ from authoring.catalogue import Catalogue
 from authoring.lab import Lab, LabError
 from authoring.source import Source
 from grading.execution.engine import Manager
+from utils.outcome import State, shown_by
 from utils.paths import ROOT
 
 EXECUTED = ROOT / "build" / "executed"
@@ -96,8 +97,11 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
     cpu, peak = json.loads(_printed(notebook.cells.pop()))
     notebook.cells.pop(0)
     _fold_student_checks(notebook)
-    if missed := re.findall(r"[❌⏳].*", "".join(map(_printed, notebook.cells))):
-        raise LabError(f"{name}: the reference run does not pass its own checks: {missed[0].strip()}")
+    found = [outcome for cell in notebook.cells if (outcome := shown_by(cell))]
+    if missed := [(o.exercise, test) for o in found for test in o.tests if test.state is not State.RIGHT]:
+        exercise, test = missed[0]
+        what = f"{exercise}, {test.title}: {test.told or test.state}"
+        raise LabError(f"{name}: the reference run does not pass its own checks: {what}")
     notebook.metadata["measures"] = {
         "budget": budget,
         "wall_seconds": round(wall, 1),
@@ -122,8 +126,8 @@ def machine() -> str:
 
 def points(notebook: nbformat.NotebookNode) -> tuple[float, float]:
     """Points that the checks of an executed notebook gave, and the most they could."""
-    found = re.findall(r"Points : ([\d,]+) sur ([\d,]+)", "".join(map(_printed, notebook.cells)))
-    return tuple(sum(float(pair[i].replace(",", ".")) for pair in found) for i in (0, 1))
+    found = [outcome for cell in notebook.cells if (outcome := shown_by(cell))]
+    return sum(outcome.earned for outcome in found), sum(outcome.shown for outcome in found)
 
 
 def _with_student_checks(cells: list) -> list:

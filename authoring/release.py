@@ -21,8 +21,8 @@ import nbformat
 from authoring.catalogue import Catalogue
 from authoring.lab import OTHERS, SOURCE_LANGUAGE, Lab, LabError
 from authoring.nbgrader import configuration
+from utils.notebook.cells import TODO
 from utils.paths import ROOT, set_aside
-from utils.student.handin import STUB
 
 NOTEBOOKS = ROOT / "notebooks" / "fr"
 
@@ -91,7 +91,7 @@ def _worked_in(path: Path) -> bool:
         return True
     code = [cell for cell in cells if cell.cell_type == "code"]
     answers = [cell for cell in code if cell.metadata.get("nbgrader", {}).get("solution")]
-    return any(cell.execution_count for cell in code) or any(STUB not in cell.source for cell in answers)
+    return any(cell.execution_count for cell in code) or any(TODO not in cell.source for cell in answers)
 
 
 def check(lab: Lab) -> list[str]:

@@ -8,11 +8,10 @@ import ast
 from collections.abc import Iterator
 from enum import StrEnum
 
+from utils.notebook.cells import TODO
+
 # What stands in the place of a solution, by language.
-STUBS = {
-    "fr": '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")',
-    "en": '# YOUR CODE HERE\nraise NotImplementedError("pas encore traité")',
-}
+STUBS = {"fr": f"# VOTRE CODE ICI\n{TODO}", "en": f"# YOUR CODE HERE\n{TODO}"}
 TEXT_STUBS = {"fr": "*Votre réponse ici.*", "en": "*Your answer here.*"}
 
 

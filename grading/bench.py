@@ -51,7 +51,7 @@ IMPORTS_LAB = """
 import torch
 import datasets
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
-from utils.checks import Report, expect_equal
+from utils.checks import Report, ToDo, expect_equal
 
 # %% exercise="ex1_double" role="solution"
 def double(x):

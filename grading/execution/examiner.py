@@ -29,6 +29,7 @@ import nbformat
 from grading.execution.forks import ONE_THREAD
 from grading.inside.wire import receive
 from utils.notebook.cells import is_check
+from utils.outcome import MIME
 from utils.paths import ROOT
 
 
@@ -116,6 +117,9 @@ def outputs(line: socket.socket, seconds: float = 10) -> list[nbformat.NotebookN
     if told is None:
         return None
     found = [nbformat.v4.new_output("stream", name="stdout", text=told["printed"])] if told["printed"] else []
+    if "report" in told:
+        data = {MIME: told["report"], "text/plain": ""}
+        found.append(nbformat.v4.new_output("display_data", data=data))
     if "error" in told:
         name, text, lines = told["error"]
         found.append(nbformat.v4.new_output("error", ename=name, evalue=text, traceback=lines))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from utils.outcome import State, shown_by
 from utils.paths import ROOT
 
 ALTERED = "à vérifier : le notebook modifie les outils de la correction"
@@ -24,21 +25,19 @@ _PUBLIC = {node.name for node in _TOOLS.body if isinstance(node, ast.FunctionDef
 
 @dataclass
 class Probe:
-    """A cell, the points it must give, and the marks of its tests."""
+    """A cell, the points it must give, and how its tests must end, by title."""
 
     cell: NotebookNode
     value: str
-    marks: str
+    states: list[tuple[str, State]]
 
     def is_sound(self) -> bool:
         """Whether the outputs of the executed cell are those of an unaltered kernel."""
         outputs = self.cell.outputs
         values = [output.data.get("text/plain") for output in outputs if output.output_type == "execute_result"]
-        printed = "".join(
-            output.text for output in outputs if output.output_type == "stream" and output.name == "stdout"
-        )
-        marks = "".join(mark for mark in printed if mark in "✅❌")
-        return values == [self.value] and marks == self.marks and not any(o.output_type == "error" for o in outputs)
+        found = shown_by(self.cell)
+        states = [(test.title, test.state) for test in found.tests] if found else []
+        return values == [self.value] and states == self.states and not any(o.output_type == "error" for o in outputs)
 
 
 def probe(check: str = "", dice: random.Random | None = None) -> Probe:
@@ -65,10 +64,11 @@ def probe(check: str = "", dice: random.Random | None = None) -> Probe:
     lines = ["def _probe():", "    import numpy as np", "    import torch"]
     lines += ["    from utils.checks import Report, expect, expect_close, expect_equal"]
     lines += [f"    report = Report('{dice.getrandbits(60):x}', points={sum(points)})"]
-    for (source, _), worth in zip(cases, points, strict=True):
-        lines += [f"    with report.test('{dice.getrandbits(60):x}', points={worth}):", f"        {source}"]
+    titles = [f"{dice.getrandbits(60):x}" for _ in cases]
+    for (source, _), worth, title in zip(cases, points, titles, strict=True):
+        lines += [f"    with report.test('{title}', points={worth}):", f"        {source}"]
     tools = sorted({word for word in re.findall(r"\w+", check) if word in _PUBLIC})
     lines += ["    return report.score()", f"from utils.checks import {', '.join(tools)}" if tools else "", "_probe()"]
     value = sum(worth for (_, passes), worth in zip(cases, points, strict=True) if passes)
-    marks = "".join("✅" if passes else "❌" for _, passes in cases)
-    return Probe(new_code_cell("\n".join(lines)), repr(float(value)), marks)
+    states = [State.RIGHT if passes else State.WRONG for _, passes in cases]
+    return Probe(new_code_cell("\n".join(lines)), repr(float(value)), list(zip(titles, states, strict=True)))

@@ -11,7 +11,7 @@ import re
 import statistics
 import sys
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -22,18 +22,20 @@ from matplotlib.ticker import MaxNLocator
 
 from authoring.answers import read_answers
 from authoring.catalogue import Catalogue
-from authoring.lab import Exercise, Lab, LabError
+from authoring.lab import RESERVED_LINE, Exercise, Lab, LabError
 from authoring.nbgrader import COURSE
 from authoring.release import quiet
 from grading.book.gradebook import Course
 from grading.reports.page import LABELS, SIGNS, points, render, write
-from grading.reports.result import SAME_MESSAGE, Result
+from grading.reports.result import Result
 from grading.reports.similarity import Pair, alike
+from utils.outcome import Code, State
 from utils.paths import ROOT
 
 LOW = 40  # per cent of the points, below which a student is stuck
 STATES = ("right", "partial", "wrong", "untouched", "unrun", "waiting")
 TO_CHECK = "À vérifier"  # how a note begins that asks for a person's eye
+OBTAINED = "obtenu : "  # what stands before a value, in the messages of labs as in those of `utils.checks`
 OWN_CELLS = "cellules ajoutées"
 # Colours that the page's style replaces, so that a figure follows the reader's light or dark theme.
 INK, SOFT, CLEAR = "#010101", "#010102", "#010103"
@@ -83,30 +85,30 @@ def _exercise(asked: Exercise, graded: list[Result]) -> dict:
 
 # ------------------------------------------------------------------------------------------------ what went wrong
 def frequent_messages(graded: list[Result], most: int = 20) -> list[dict]:
-    """What the checks said most often, grouped by message without its values; each student counts once."""
-    groups: dict[tuple, dict[str, None]] = defaultdict(dict)
+    """What the checks said most often, by its code, else by message without values; each student counts once."""
+    groups: dict[tuple, dict] = {}
     for result in graded:
         for exercise in result.exercises:
             if exercise.state in ("untouched", "unrun"):
                 continue
-            told = [(test.title, test.message) for test in exercise.tests if test.state == "wrong" and test.message]
-            told += [("", exercise.message)] if exercise.message else []
-            for test, message in told:
-                if message != SAME_MESSAGE:
-                    groups[exercise.title, test, normalised(message)][result.student] = None
-    rows = [
-        {"exercise": exercise, "test": test, "text": text, "students": list(students)}
-        for (exercise, test, text), students in groups.items()
-    ]
+            failed = [test for test in exercise.tests if test.state == State.WRONG and test.message and not test.again]
+            told = [(test.title, test.message, test.code) for test in failed]
+            told += [("", exercise.message, "")] if exercise.message else []
+            for test, message, code in told:
+                text = normalised(message)
+                key = (exercise.title, test, text if Code.is_general(code) else code)
+                row = {"exercise": exercise.title, "test": test, "text": text, "students": {}}
+                groups.setdefault(key, row)["students"][result.student] = None
+    rows = [row | {"students": list(row["students"])} for row in groups.values()]
     return sorted(rows, key=lambda row: -len(row["students"]))[:most]
 
 
 def normalised(message: str) -> str:
-    """A message without what differs from one hand-in to the next: values, lines of the student's code."""
+    """A message without the values in it, which differ from one hand-in to the next."""
     kept = []
     for line in message.splitlines():
-        if not line.startswith(("à la ligne ", "pendant la vérification", "(ligne d'un test")):
-            line = re.sub(r"(obtenu : ).*?(?= ; |$)", r"\1…", line)
+        if line != RESERVED_LINE:
+            line = re.sub(rf"({OBTAINED}).*?(?= ; |$)", r"\1…", line)
             line = re.sub(r"'[^']*'|\"[^\"]*\"|\[[^\[\]]*\]", "…", line)
             kept.append(re.sub(r"[-−+]?\d+(?:[.,]\d+)?(?:e[-+]?\d+)?", "…", line))
     return "\n".join(kept)[:600]

@@ -5,6 +5,7 @@ from traitlets import default
 
 from authoring.lab import ANSI, HIDDEN_LENGTH, scrubbed
 from authoring.source import Source
+from utils.outcome import MIME
 
 
 class HideTests(Preprocessor):
@@ -22,6 +23,8 @@ class HideTests(Preprocessor):
         for cell, source in zip(nb.cells, sources, strict=True):
             kept = source.hidden
             cell.source = source.visible
+            if cell.cell_type == "code":  # what a check found, as data: it has been printed beside
+                cell.outputs = [output for output in cell.outputs if MIME not in output.get("data", {})]
             for output in cell.get("outputs", []):
                 self._clean(output, bool(kept))
         return nb, resources

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from authoring.lab import Lab
 from grading.reports.result import Exercise, Result
+from utils.outcome import State
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Of a page that is a file: no script, no frame, nothing from elsewhere.
@@ -135,12 +136,12 @@ def reason(exercise: Exercise) -> str:
     if exercise.state == "untouched":
         kept = exercise.is_code and exercise.changed
         return (
-            "Si vous avez écrit du code : retirez la ligne « raise NotImplementedError » pour qu'il soit exécuté."
+            "Si vous avez écrit du code : retirez la ligne « raise ToDo » pour qu'il soit exécuté."
             if kept else "Aucune réponse dans cette cellule."
         )  # fmt: skip
-    lost = [test for test in exercise.tests if test.maximum and not test.passed]
+    lost = [test for test in exercise.tests if test.of and test.state is not State.RIGHT]
     if exercise.state == "partial" and lost:
-        told = ", ".join(f"« {test.title} » (−{points(test.maximum)})" for test in lost)
+        told = ", ".join(f"« {test.title} » (−{points(test.of)})" for test in lost)
         return f"Des points manquent pour : {told}."
     return ""
 

@@ -1,6 +1,6 @@
 """What grading found in a hand-in, exercise by exercise: for the feedback page and the class report.
 
-Marks come from nbgrader's gradebook, never from what a notebook printed; what the checks printed explains them.
+Marks come from nbgrader's gradebook, never from what a notebook shows; what the checks found explains them.
 The text of hidden tests is taken out of everything that is kept here.
 """
 
@@ -15,29 +15,16 @@ from nbgrader.api import Gradebook, MissingEntry
 from authoring.lab import ANSI, Lab
 from authoring.lab import Exercise as Asked
 from grading.book.ledger import Entry, Ledger
+from utils import outcome
 from utils.notebook.cells import grade_id
-
-SAME_MESSAGE = "(même message que ci-dessus)"
-TEST_LINE = re.compile(r"^  (✅|❌|⏳) (?:([\d,]+)/([\d,]+)  )?(.*)$")  # a test worth no point shows none
-MARKS = {"✅": "right", "❌": "wrong", "⏳": "untouched"}
 
 
 # ------------------------------------------------------------------------------------------------------ the hand-in
-@dataclass
-class Test:
-    """One property that a check looked at."""
+@dataclass(frozen=True)
+class Test(outcome.Test):
+    """One property that a check looked at; untouched: one function of several is not written yet."""
 
-    __test__ = False  # not one for pytest
-    title: str
-    state: str  # right, wrong, or untouched: one function of several is not written yet
-    points: float
-    maximum: float
-    message: str = ""
     reserved: bool = False  # stands among the hidden tests
-
-    @property
-    def passed(self) -> bool:
-        return self.state == "right"
 
 
 @dataclass
@@ -155,25 +142,19 @@ def _state(exercise: Exercise, attempted: bool, stopped: str) -> str:
 
 
 def _checked(lab: Lab, asked: Asked, cell: NotebookNode) -> tuple[bool, list[Test], str]:
-    """What a check printed: (attempted, its tests, its text if it is no `Report`)."""
-    outputs = cell.get("outputs", [])
-    printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
-    lines, title = ANSI.sub("", printed).splitlines(), asked.report_title
-    # The report comes last: whatever the student's function printed stands above it.
-    starts = [i for i, line in enumerate(lines) if title and (line == title or line.startswith(f"⏳ {title} :"))]
-    if not starts:
-        return True, [], lab.scrub(printed).strip()
-    if lines[starts[-1]] != title:
-        return False, [], ""
-    tests: list[Test] = []
-    for line in lines[starts[-1] + 1 :]:
-        if found := TEST_LINE.match(line):
-            mark, points, maximum, told = found.groups()
-            tests.append(Test(told, MARKS[mark], _number(points or "0"), _number(maximum or "0")))
-            tests[-1].reserved = asked.is_reserved(told)
-        elif tests and line.startswith(" " * 9):
-            tests[-1].message += ("\n" if tests[-1].message else "") + lab.scrub(line[9:])
-    return True, tests, ""
+    """What a check found: (attempted, its tests, what it printed if it is no `Report`)."""
+    found = outcome.shown_by(cell)
+    if found is None:
+        printed = [o.text for o in cell.get("outputs", []) if o.output_type == "stream" and o.name == "stdout"]
+        return True, [], lab.scrub("".join(printed)).strip()
+    tests = [
+        Test(
+            ANSI.sub("", test.title), test.state, test.points, test.of, lab.scrub(test.message), test.code,
+            lab.scrub(test.where), test.again, asked.is_reserved(test.title),
+        )
+        for test in found.tests if found.attempted
+    ]  # fmt: skip
+    return found.attempted, tests, ""
 
 
 _OURS = re.compile(r"cellule |le noyau |à vérifier")
@@ -189,7 +170,3 @@ def _error(cell: NotebookNode) -> str:
             told = re.sub(r"\((?:[^()]*), line (\d+)\)$", r"(ligne \1)", told)
             return f"{output.ename} : {told}" if told else str(output.ename)
     return ""
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))

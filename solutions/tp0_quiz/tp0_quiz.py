@@ -63,7 +63,7 @@ from utils import runtime
 runtime.start("tp0_quiz")
 
 # %% name="imports"
-from utils.checks import Report, expect, expect_type, plain
+from utils.checks import Report, ToDo, expect, expect_type, plain
 from utils.quiz import show
 
 # %% [markdown] name="practice-recurrence"

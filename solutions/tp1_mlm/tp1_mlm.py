@@ -82,7 +82,7 @@ from tqdm.auto import tqdm
 
 from utils import metrics
 from utils.checks import (
-    Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain, proportion_margin,
+    Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain, proportion_margin,
 )
 from utils.corpora import load_film_reviews, load_general_english
 from utils.models import load_masked_lm

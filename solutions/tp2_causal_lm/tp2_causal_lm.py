@@ -86,7 +86,7 @@ import torch.nn.functional as F
 from IPython.display import display
 from tqdm.auto import tqdm
 
-from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.models import load_causal_lm, load_instruct
 from utils.paths import DATA
 from utils.playground import Playground

@@ -85,7 +85,7 @@ from tqdm.auto import tqdm
 from transformers import LogitsProcessor
 
 from utils.batching import complete, label_loglikelihood, loglikelihood
-from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.models import load_causal_lm, load_instruct
 from utils.paths import DATA
 from utils.runtime import budget, seed_everything

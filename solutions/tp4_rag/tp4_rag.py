@@ -85,7 +85,7 @@ from scipy.stats import binomtest, bootstrap
 from tqdm.auto import tqdm
 
 from utils.batching import complete, loglikelihood
-from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.corpora import load_boolq
 from utils.models import load_causal_lm, load_embedder, load_instruct, local_path
 from utils.paths import DATA, ROOT

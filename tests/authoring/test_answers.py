@@ -1,5 +1,7 @@
 """The kept answers: the runner itself on the toy lab, then every lab's answers."""
 
+import re
+
 import pytest
 
 from authoring import answers
@@ -23,6 +25,17 @@ def test_a_wrong_expectation_is_seen(toy, monkeypatch):
     path.write_text(path.read_text().replace("points=0.5", "points=2").replace("obtenu : 1", "une chose jamais dite"))
     problems = [o.problem for o in answers.run(toy) if o.problem]
     assert len(problems) == 2 and "expected 2" in problems[0] and "did not print" in problems[1]
+
+
+def test_a_code_may_stand_for_the_message(toy, monkeypatch):
+    for name in ("COURSE_BUDGET", "NBGRADER_EXECUTION", "MPLBACKEND"):
+        monkeypatch.setenv(name, "")
+    path = toy.answers_path("ex1_double")
+    path.write_text(re.sub(r'points=0.5 message="[^"]*"', 'points=0.5 code="value"', path.read_text()))
+    assert not [o.problem for o in answers.run(toy) if o.problem]
+    path.write_text(path.read_text().replace('code="value"', 'code="shape"'))
+    [problem] = [o.problem for o in answers.run(toy) if o.problem]
+    assert "no message has the code 'shape'" in problem
 
 
 def test_too_few_answers_are_refused(toy):

@@ -44,10 +44,12 @@ def classroom(student_notebook, tmp_path):
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 ODD_CLASS = CLASS | {
-    # Prints the check that is being run, hidden tests included, and a forged report; then is right.
+    # Prints the check that is being run, hidden tests included, prints and shows forged reports; then is right.
     "eve": {
         "ex1_double": "def double(x):\n    print(get_ipython().user_ns['In'][-1])\n    print('Exercice 1')\n"
-        "    print('  ✅ 9/9  a forged line')\n    return x + x"
+        "    print('  ✅ 9/9  a forged line')\n    from utils.checks import Report\n"
+        "    mine = Report('Exercice 1', points=9)\n    with mine.test('a forged test', points=9):\n        pass\n"
+        "    mine.score()\n    return x + x"
     },
     "fanny <b>": {
         "ex1_double": f"def double(x):\n    raise ValueError('{HOSTILE}')",

@@ -1,15 +1,20 @@
 """The three outcomes, partial credit, messages, and values that are made plain before they are compared."""
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
 import torch
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
+from utils import outcome
 from utils.checks import (
     Mismatch,
     Report,
-    State,
+    ToDo,
     attempt,
     expect,
     expect_close,
@@ -19,6 +24,7 @@ from utils.checks import (
     plain,
     proportion_margin,
 )
+from utils.outcome import State
 
 
 def run(*tests, points=3.0):
@@ -35,7 +41,7 @@ def fail():
 
 
 def stub():
-    raise NotImplementedError("pas encore traité")
+    raise ToDo
 
 
 def test_right_wrong_and_partial_credit(capsys):
@@ -152,6 +158,71 @@ def test_an_interrupt_is_not_swallowed():
         run(interrupt)
 
 
+def data_of(*tests, points=3.0):
+    """What a report of these tests shows, through a notebook's shell."""
+    shell = InteractiveShell()
+    with pytest.MonkeyPatch.context() as patch, capture_output() as captured:
+        patch.setattr("IPython.get_ipython", lambda: shell)
+        patch.setattr(shell, "display_pub", CapturingDisplayPublisher())
+        run(*tests, points=points).score()
+        [shown] = shell.display_pub.outputs
+    assert shown["data"]["text/plain"] == "" and captured.stdout
+    return json.loads(json.dumps(shown["data"][outcome.MIME]))
+
+
+def test_the_outcome_is_shown_as_data():
+    bundle = data_of(lambda: None, lambda: expect_equal(1, 2, "x"), stub, points=4)
+    assert bundle == {
+        "exercise": "Exercice 0", "points": 4, "attempted": True, "tests": [
+            {"title": "test 0", "state": "right", "points": 1, "of": 1, "message": "", "code": "", "where": "",
+             "again": False},
+            {"title": "test 1", "state": "wrong", "points": 0, "of": 1, "message": "x — obtenu : 1\nattendu : 2",
+             "code": "value", "where": "", "again": False},
+            {"title": "test 2", "state": "untouched", "points": 0, "of": 1, "message": "pas encore traité",
+             "code": "untouched", "where": "", "again": False},
+        ],
+    }  # fmt: skip
+    assert data_of(stub, stub)["attempted"] is False
+
+
+def test_what_is_read_back_is_what_was_shown():
+    cell = {"outputs": [{"output_type": "display_data", "data": {outcome.MIME: data_of(lambda: None, fail, stub)}}]}
+    assert outcome.shown_by(cell) == run(lambda: None, fail, stub).outcome
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [3, [], {}, {"exercise": "E", "points": 1, "tests": 3}, {"exercise": "E", "points": "x", "tests": []},
+     {"exercise": "E", "points": 1, "tests": [{}]}, {"exercise": "E", "points": 1, "tests": [None]},
+     data_of(fail) | {"tests": [data_of(fail)["tests"][0] | {"state": "perfect"}]}],
+)  # fmt: skip
+def test_what_no_check_shows_is_no_outcome(bundle):
+    assert outcome.shown_by({"outputs": [{"data": {outcome.MIME: bundle}}]}) is None
+
+
+def test_nothing_but_text_outside_a_notebook(capsys):
+    run(fail).score()
+    assert outcome.MIME not in capsys.readouterr().out and "application/" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("check", "code"),
+    [
+        (lambda: expect(False, "non"), "condition"), (lambda: expect(False, "non", code="special"), "special"),
+        (lambda: expect_type(1, str), "type"), (lambda: expect_equal(None, 1), "none"),
+        (lambda: expect_equal(1, 2), "value"), (lambda: expect_equal(1, 2, code="off_by_one"), "off_by_one"),
+        (lambda: expect_close([1.0], [1.0, 2.0], 1), "shape"), (lambda: expect_close(float("inf"), 1, 1), "not_finite"),
+        (lambda: expect_close(1, 2, 0.5), "value"), (lambda: expect_close("a", 2, 0.5), "type"),
+        (lambda: expect_shape(torch.zeros(2), (3,)), "shape"), (lambda: plain(object()), "type"),
+        (lambda: 1 / 0, "error:ZeroDivisionError"), (stub, "untouched"), (lambda: None, ""),
+        (stopped(Silent("x")), "error:Silent"), (stopped(Mismatch("")), "error:Mismatch"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_message_has_a_code(check, code):
+    assert run(check).outcome.tests[0].code == code
+    assert outcome.Code.is_general(code) == (code not in ("special", "off_by_one"))
+
+
 class Always:
     """An object that equals everything."""
 
@@ -250,8 +321,11 @@ def test_another_not_implemented_error_is_a_mistake(capsys):
     with report.test("masque", points=1):
         torch.ones(2) & torch.ones(2, dtype=torch.bool)  # torch raises NotImplementedError
     assert report.score() == 0.0
+    with report.test("une phrase", points=1):
+        raise NotImplementedError("pas encore traité")  # no sentence decides
+    assert [test.state for test in report.results] == [State.WRONG, State.WRONG] and report.score() == 0.0
     out = capsys.readouterr().out
-    assert "NotImplementedError" in out and "❌" in out and "pas encore traité" not in out
+    assert "NotImplementedError" in out and "❌" in out and "⏳" not in out
 
 
 def test_the_same_message_is_told_once(capsys):

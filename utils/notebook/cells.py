@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 NOTEBOOK_BYTES = 50_000_000  # a notebook beyond holds outputs (images, tables) that grading throws away anyway
+TODO = "raise ToDo"  # what an untouched solution does: `utils.checks.ToDo`
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 

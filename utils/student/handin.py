@@ -22,14 +22,14 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from utils.notebook import releases
-from utils.notebook.cells import Unusable, bare, decoded, exercise, grade_id, locked, parsed, role, same
+from utils.notebook.cells import TODO, Unusable, bare, decoded, exercise, grade_id, locked, parsed, role, same
 from utils.notebook.demos import left_out
 from utils.notebook.matching import known
+from utils.outcome import State, shown_by
 from utils.paths import ROOT, cache_dir, set_aside
 from utils.student.doctor import Line
 
 CELL_SECONDS = 600
-STUB = 'NotImplementedError("pas encore traité")'
 
 
 @dataclass
@@ -178,7 +178,7 @@ def untouched(copy: Copy) -> list[int]:
     for ours, original in enumerate(copy.release.cells):
         if role(original) in ("solution", "answer"):
             cell = copy.notebook.cells[copy.place[ours]] if ours in copy.place else original
-            stub = STUB in original.source or role(original) == "answer"
+            stub = TODO in original.source or role(original) == "answer"
             if same(cell, original) and stub:
                 found.append(ours)
     return found
@@ -281,19 +281,21 @@ def outcome(copy: Copy, executed: NotebookNode) -> Iterator[Line]:
         yield Line("OK", f"toutes les cellules s'exécutent, du début à la fin{demos}")
     points, forgotten, unreadable = [], [], []
     for ours, original in enumerate(copy.release.cells):
-        if role(original) == "check" and ours in copy.place:
-            printed = "".join(output.get("text", "") for output in executed.cells[copy.place[ours]].get("outputs", []))
-            told = re.search(r"Points : (.+?)\.?$", printed, re.MULTILINE)
-            points += [f"{title(copy.release, ours)} : {told[1]}"] if told else []
-            failed = re.findall(r"^  ❌ {1,2}(?!\d)(.+)\n {9}(.+)", printed, re.MULTILINE)  # tests worth no point
-            unreadable += [f"{title(copy.release, ours)} : {what}. {why}" for what, why in failed]
+        check = role(original) == "check" and ours in copy.place
+        found = shown_by(executed.cells[copy.place[ours]]) if check else None
+        if found:
+            name = title(copy.release, ours)
+            points += [f"{name} : {found.told}"] if found.attempted else []
+            failed = [test for test in found.tests if test.state is State.WRONG and not test.of]
+            unreadable += [f"{name} : {test.title}. {test.told.splitlines()[0]}" for test in failed]
             work = [i for i in untouched(copy) if exercise(copy.release.cells[i]) == exercise(original)]
-            forgotten += [ours] if "pas encore traité" in printed and not work else []
+            todo = any(test.state is State.UNTOUCHED for test in found.tests)
+            forgotten += [ours] if todo and not work else []
     if forgotten:
         yield Line(
             "WARN",
             f"vous avez écrit, mais la vérification dit « pas encore traité » : {_titles(copy, forgotten)}",
-            "retirez la ligne « raise NotImplementedError »",
+            "retirez la ligne « raise ToDo »",
         )
     if unreadable:
         shown = "".join(f"\n       {line}" for line in unreadable)

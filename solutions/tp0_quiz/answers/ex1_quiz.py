@@ -17,7 +17,7 @@ reponses = {part + number: part + number in TRUES for part in "ABCD" for number 
 
 def mes_reponses():
     if all(reponse is None for reponse in reponses.values()):
-        raise NotImplementedError("pas encore traité")
+        raise ToDo
     return reponses
 
 # %% [wrong] points=0 message="réponses justes : 2 ; fausses : 2" everything is true

@@ -92,7 +92,7 @@ def apply_temperature(logits, temperature):
     return logits / temperature
 
 def keep_top_k(logits, k):
-    raise NotImplementedError("pas encore traité")
+    raise ToDo
 
 def sample(logits, n, generator):
-    raise NotImplementedError("pas encore traité")
+    raise ToDo

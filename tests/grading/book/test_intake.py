@@ -107,7 +107,7 @@ def duplicated(notebook):
 
 def stale_stub(notebook):
     stub = copy.deepcopy(cells(notebook)["ex1_double-solution"])
-    stub.source = 'def double(x):\n    # VOTRE CODE ICI\n    raise NotImplementedError("pas encore traité")'
+    stub.source = 'def double(x):\n    # VOTRE CODE ICI\n    raise ToDo'
     notebook.cells.append(stub)
 
 

@@ -15,6 +15,7 @@ from authoring.catalogue import Catalogue
 from grading.execution import exam
 from grading.inside import answering
 from tests.toy_lab import TOY
+from utils.outcome import Outcome
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an examiner is forked, on Linux only")
 
@@ -119,6 +120,7 @@ ERRORS = [
     ("def f(): return undefined", "NameError", "name 'undefined' is not defined"),
     ("def f(): return {}['é']", "KeyError", "'é'"),
     ("def f(): raise NotImplementedError('pas encore traité')", "NotImplementedError", "pas encore traité"),
+    ("from utils.checks import ToDo\ndef f(): raise ToDo", "ToDo", "pas encore traité"),
     ("class Own(ValueError): pass\ndef f(): raise Own('x')", "Own", "x"),
     ("def f(): return torch.ones(2) @ torch.ones(3)", "RuntimeError", "inconsistent tensor size"),
     ("x = 1", "NameError", "name 'f' is not defined"),
@@ -139,6 +141,25 @@ def test_messages_quote_the_student_s_line():
     )
     told = examined(check, "def f():\n    a = 1\n    return a / 0")
     assert told["value"] == "0.0" and "ligne 3 de la cellule : return a / 0" in told["printed"]
+    [test] = Outcome.of(told["report"]).tests
+    assert test.code == "error:ZeroDivisionError" and test.where == "à la ligne 3 de la cellule : return a / 0"
+
+
+def test_only_the_check_s_own_report_is_told():
+    """Not one that a student's function shows, nor one that it prints."""
+    check = (
+        "from utils.checks import Report, expect_equal\nreport = Report('x', points=1)\n"
+        "with report.test('t', points=1):\n    expect_equal(f(), 1)\nreport.score()"
+    )
+    answer = (
+        "from utils import checks\nreal = checks.publish\n"
+        "def f():\n    mine = checks.Report('x', points=9)\n    with mine.test('forged', points=9): pass\n"
+        "    checks.publish = lambda bundle: real(mine.outcome.bundle)\n    mine.score()\n    return 2"
+    )
+    told = examined(check, answer)
+    assert told["value"] == "0.0" and [test["title"] for test in told["report"]["tests"]] == ["t"]
+    assert "forged" not in told["printed"]
+    assert "report" not in examined("f()", "def f(): return 2")  # a check that makes none
 
 
 @pytest.mark.parametrize("name", ["expected", "np", "f", "model.weight"])

@@ -6,6 +6,7 @@ from grading.reports import class_report as report
 from grading.reports import similarity
 from grading.reports.result import Exercise, Result, Test
 from tests.toy_lab import LAB, TOY
+from utils.outcome import State
 
 
 def text_of(html):
@@ -47,20 +48,28 @@ def test_all_set_aside(graded):
     assert "0 corrigée sur 7" in text_of(report.write_report(graded, TOY).read_text(encoding="utf-8"))
 
 
-def result(student, message, **more):
-    test = Test("t", "wrong", 0.0, 1.0, message)
+def result(student, message, code="value", where="", **more):
+    test = Test("t", State.WRONG, 0.0, 1.0, message, code, where)
     return Result(student, [Exercise("ex1", "Exercice 1", "wrong", 0.0, 1.0, [test, test])], **more)
 
 
 def test_messages_are_grouped_whatever_their_values():
     class_ = [
-        result("a", "f(3) — obtenu : 7 ; attendu : 6.\nà la ligne 2 de la cellule : return 7"),
+        result("a", "f(3) — obtenu : 7 ; attendu : 6.", where="à la ligne 2 de la cellule : return 7"),
         result("b", "f(3) — obtenu : [1, 'x'] ; attendu : 6."),
         result("c", "f vaut None : n'avez-vous pas oublié le « return » ?"),
     ]
     rows = report.frequent_messages(class_)
     assert [row["students"] for row in rows] == [["a", "b"], ["c"]]
     assert rows[0]["text"] == "f(…) — obtenu : … ; attendu : …."
+
+
+def test_messages_of_one_code_are_one_group():
+    class_ = [result("a", "Il manque [SEP].", "special"), result("b", "Il manque [CLS] et [SEP].", "special")]
+    [row] = report.frequent_messages([*class_, result("c", "Il manque [SEP].", "special")])
+    assert row["students"] == ["a", "b", "c"] and row["text"] == "Il manque …."
+    said_above = Test("u", State.WRONG, 0.0, 1.0, "x", again=True)
+    assert not report.frequent_messages([Result("d", [Exercise("e", "E", "wrong", 0.0, 1.0, [said_above])])])
 
 
 def test_what_asks_for_a_person():

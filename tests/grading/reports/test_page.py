@@ -7,13 +7,14 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
 
+from authoring.lab import RESERVED_LINE
 from grading import grade
 from grading.book.gradebook import Course
 from grading.reports import page as pages
 from grading.reports.feedback import HideTests
-from grading.reports.result import RESERVED_LINE
 from tests.grading.conftest import HOSTILE
 from tests.toy_lab import LAB, TOY
+from utils.outcome import MIME
 
 SECRETS = ("expect_equal(double(0)", 'report.test("a secret', "the_answer_nobody_reads", "HIDDEN TESTS")
 
@@ -47,7 +48,7 @@ def test_one_function_not_written_yet_is_not_a_wrong_one(graded):
     def unwritten(path):
         notebook = nbformat.read(path, as_version=4)
         [cell] = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "ex1_double-solution"]
-        cell.source = 'def double(x):\n    if x: return 2 * x\n    raise NotImplementedError("pas encore traité")'
+        cell.source = 'def double(x):\n    if x: return 2 * x\n    raise ToDo'
         nbformat.write(notebook, path)
 
     unwritten(graded / "submitted" / "boris" / LAB / f"{LAB}.ipynb")
@@ -87,8 +88,10 @@ def test_tracebacks_do_not_quote_hidden_tests():
     failed = new_output("error", ename="AssertionError", evalue="", traceback=["Traceback", quoted])
     elsewhere = new_output("stream", name="stdout", text=f"above\n{quoted}\nbelow")
     value = new_output("execute_result", data={"text/plain": "'check()\\nassert secret(3) == 123456789012'"})
+    data = {MIME: {"tests": [{"title": "secret(3) == 123456789012"}]}, "text/plain": ""}
+    found = new_output("display_data", data=data)
     notebook = new_notebook(
-        cells=[new_code_cell(source, outputs=[failed]), new_code_cell("x", outputs=[elsewhere, value])]
+        cells=[new_code_cell(source, outputs=[found, failed]), new_code_cell("x", outputs=[elsewhere, value])]
     )
     notebook, _ = HideTests().preprocess(notebook, {})
     assert "123456789012" not in nbformat.writes(notebook)

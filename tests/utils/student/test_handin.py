@@ -208,7 +208,7 @@ def test_it_runs_in_a_new_kernel_and_says_what_stops(course, desk, capsys):
     notebook = fill(releases.released(LAB))
     cells = by_id(notebook)
     cells["ex1_double-solution"].source = "def double(x):\n    return 3 * x"
-    cells["ex2_noisy-solution"].source += '\n    raise NotImplementedError("pas encore traité")'
+    cells["ex2_noisy-solution"].source += "\n    raise ToDo"
     cells["ex2_noisy-solution"].source = cells["ex2_noisy-solution"].source.replace("    return", "    text =")
     notebook.cells.insert(1, nbformat.v4.new_code_cell("1 / 0"))
     notebook.cells.append(nbformat.v4.new_code_cell("open('trace.txt', 'w').write('x')"))

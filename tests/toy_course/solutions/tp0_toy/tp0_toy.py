@@ -2,7 +2,7 @@
 # # Un TP d'essai
 
 # %%
-from utils.checks import Report, expect_equal
+from utils.checks import Report, ToDo, expect_equal
 
 
 # %% exercise="ex1_double" role="solution"
