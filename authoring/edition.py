@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from authoring.lab import HIDDEN_MARKS, SOLUTION_MARKS, course_url
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 FILES = (
     ".gitignore", "LICENSE", "LICENSES.md", "Makefile", "README.fr.md", "constraints.txt", "docs/tp1.png",

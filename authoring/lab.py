@@ -6,8 +6,8 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
+from utils.environment import ROOT
 from utils.notebook.demos import DEMO, faults
-from utils.paths import ROOT
 
 SOLUTIONS = ROOT / "solutions"
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")

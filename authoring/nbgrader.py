@@ -4,7 +4,7 @@ from pathlib import Path
 
 from traitlets.config import Config
 
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 STUB = '# VOTRE CODE ICI\nraise NotImplementedError("pas encore traité")'
 TEXT_STUB = "*Votre réponse ici.*"

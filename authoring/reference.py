@@ -27,7 +27,7 @@ from nbformat.v4 import new_code_cell
 
 from authoring.lab import HIDDEN_MARKS, SOLUTIONS, LabError, labs, read_lab
 from grading.execution.engine import Manager
-from utils.paths import ROOT
+from utils.environment import ROOT, cores
 
 EXECUTED = ROOT / "build" / "executed"
 BUDGETS = ("full", "small")
@@ -102,7 +102,7 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
         "cpu_seconds": round(cpu, 1),
         "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),
         "machine": machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "date": time.strftime("%Y-%m-%d"),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     }

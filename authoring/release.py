@@ -20,7 +20,8 @@ import nbformat
 
 from authoring.lab import SOLUTIONS, LabError, labs, leaks, read_lab
 from authoring.nbgrader import configuration
-from utils.paths import ROOT, set_aside
+from utils.environment import ROOT
+from utils.files import set_aside
 from utils.student.handin import STUB
 
 NOTEBOOKS = ROOT / "notebooks" / "fr"

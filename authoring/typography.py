@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 SOLUTIONS = ROOT / "solutions"
 NBSP = "\u00a0"

@@ -28,7 +28,7 @@ from authoring.nbgrader import COURSE
 from grading.book.intake import FOLDER_BYTES, FOLDER_FILES, IGNORED
 from grading.grade import Marks, marks_of
 from grading.reports.page import points
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 ARCHIVE_BYTES = 20_000_000_000  # of all submissions together, unpacked
 ARCHIVE_FILES = 50_000

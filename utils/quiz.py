@@ -8,7 +8,7 @@ import json
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from utils.paths import DATA
+from utils.environment import DATA
 
 QUIZ = DATA / "tp0_quiz" / "quiz.json"
 COLORS = {  # white on each of them: a contrast of at least 4.5

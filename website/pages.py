@@ -20,7 +20,7 @@ from authoring.answers import read_answers
 from authoring.lab import SOLUTIONS, LabError, course_url, labs
 from authoring.reference import EXECUTED, executed, points
 from authoring.release import released
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 EDITIONS = ("student", "teacher")
 INTERACTIVE = "*Cet élément interactif ne fonctionne que dans le notebook.*"

@@ -30,7 +30,7 @@ import nbformat
 from authoring.lab import HIDDEN_MARKS
 from grading.execution.forks import ONE_THREAD
 from grading.inside.wire import receive
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 class Examiner:

@@ -30,7 +30,7 @@ from traitlets import Any
 from grading.execution import sandbox
 from grading.execution.examiner import Examiner, definitions, is_check, outputs, visible
 from grading.execution.probe import ALTERED, probe
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 FORKED, ALONE = "llm-course-fork", "llm-course-alone"  # the names of our two ways to start a kernel
 NOTEBOOK_SECONDS = 1800  # for a whole notebook, besides the limit of each cell

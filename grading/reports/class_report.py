@@ -28,7 +28,7 @@ from grading.book.gradebook import Course
 from grading.reports.page import LABELS, SIGNS, points, render, write
 from grading.reports.result import SAME_MESSAGE, Lab, Result
 from grading.reports.similarity import Pair, alike
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 LOW = 40  # per cent of the points, below which a student is stuck
 STATES = ("right", "partial", "wrong", "untouched", "unrun", "waiting")

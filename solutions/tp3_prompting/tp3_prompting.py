@@ -85,10 +85,10 @@ from tqdm.auto import tqdm
 from transformers import LogitsProcessor
 
 from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.environment import DATA, budget
 from utils.models import load_causal_lm, load_instruct
-from utils.paths import DATA
 from utils.prompting import complete
-from utils.runtime import budget, seed_everything
+from utils.runtime import seed_everything
 from utils.scoring import label_logprobs, pair_logprobs
 
 # %% [markdown]

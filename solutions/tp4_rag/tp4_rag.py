@@ -86,11 +86,10 @@ from tqdm.auto import tqdm
 
 from utils.checks import Report, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.corpora import load_boolq
+from utils.environment import DATA, ROOT, budget
 from utils.generation import greedy_answers
 from utils.models import load_causal_lm, load_embedder, load_instruct, local_path
-from utils.paths import DATA, ROOT
 from utils.retrieval import answer_words, bm25_matrix, exact_match as library_exact_match, terms, token_f1
-from utils.runtime import budget
 from utils.vectors import cached_vectors, encode, load_faiss
 
 # %% [markdown]

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from authoring import lab as labs
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 @pytest.mark.parametrize("lab", labs.labs())

@@ -10,7 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
-from utils.paths import DATA
+from utils.environment import DATA
 from utils.scoring import continuation_logprobs, label_logprobs, pair_logprobs
 
 

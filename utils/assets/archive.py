@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from tqdm.auto import tqdm
 
 from utils.assets.cache import CachedFolder, CacheError, sha256_of
-from utils.paths import cache_dir
+from utils.environment import cache_dir
 
 
 class FetchError(CacheError):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from utils.environment import ROOT
 from utils.notebook.cells import RECOGNISED, Unusable, grade_id, parsed, recognised, same
-from utils.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks" / "fr"
 

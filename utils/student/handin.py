@@ -21,10 +21,11 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from utils.environment import ROOT, cache_dir
+from utils.files import set_aside
 from utils.notebook import releases
 from utils.notebook.cells import Unusable, bare, decoded, exercise, grade_id, known, locked, parsed, role, same
 from utils.notebook.demos import left_out
-from utils.paths import ROOT, cache_dir, set_aside
 from utils.student.doctor import Line
 
 CELL_SECONDS = 600

@@ -28,9 +28,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from utils.files import free_name, set_aside
 from utils.notebook import releases
 from utils.notebook.cells import Unusable, cell_id, exercise, grade_id, known, role, same
-from utils.paths import free_name, set_aside
 from utils.student.doctor import Line
 from utils.student.handin import Copy, notebook_at, read, title
 

@@ -1,24 +1,9 @@
-"""Where things are: the checkout of the course, its data, the user's cache; and a file that must not be lost."""
+"""Files that must not be lost, nor be found half-written."""
 
 import glob
 import itertools
-import os
 import time
 from pathlib import Path
-
-import platformdirs
-
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "data"
-
-
-def cache_dir() -> Path:
-    """The folder that holds fetched archives, models and corpora (`COURSE_CACHE`, else the user's cache folder).
-
-    It may not exist yet.  It can be deleted at any time: everything in it is made again at need.
-    """
-    chosen = os.environ.get("COURSE_CACHE")
-    return Path(chosen).expanduser().resolve() if chosen else Path(platformdirs.user_cache_dir("llm-course"))
 
 
 def free_name(path: Path, mark: str) -> Path:
