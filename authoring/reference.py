@@ -28,6 +28,7 @@ from nbformat.v4 import new_code_cell
 from authoring.lab import HIDDEN_MARKS, SOLUTIONS, LabError, labs, read_lab
 from grading.execution.engine import Manager
 from utils.environment import ROOT, cores
+from utils.files import whole
 
 EXECUTED = ROOT / "build" / "executed"
 BUDGETS = ("full", "small")
@@ -50,10 +51,8 @@ def executed(lab: str, budget: str = "full", folder: Path = EXECUTED) -> nbforma
     print(f"    {lab} : exécution, budget {budget}", flush=True)
     notebook = run(read_lab(SOLUTIONS / lab / f"{lab}.py"), budget, lab)
     notebook.metadata.measures["key"] = key
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(notebook, temporary)
-    os.replace(temporary, path)
+    with whole(path) as partial:
+        nbformat.write(notebook, partial)
     return notebook
 
 

@@ -10,7 +10,6 @@ the teacher's gradebook and the students' files are never touched.
 import argparse
 import contextlib
 import logging
-import os
 import sys
 import tempfile
 import warnings
@@ -21,7 +20,7 @@ import nbformat
 from authoring.lab import SOLUTIONS, LabError, labs, leaks, read_lab
 from authoring.nbgrader import configuration
 from utils.environment import ROOT
-from utils.files import set_aside
+from utils.files import set_aside, whole
 from utils.student.handin import STUB
 
 NOTEBOOKS = ROOT / "notebooks" / "fr"
@@ -68,13 +67,11 @@ def released(lab: str) -> bytes:
 def release(lab: str) -> Path:
     """Write notebooks/fr/<lab>/<lab>.ipynb, at once or not at all; one that somebody worked in is kept beside it."""
     target = NOTEBOOKS / lab / f"{lab}.ipynb"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_bytes(released(lab))
-    if target.exists() and _worked_in(target):
-        kept = set_aside(target)
-        print(f"[WARN] somebody worked in notebooks/{lab}/{target.name}: kept beside it as {kept.name}")
-    os.replace(temporary, target)
+    with whole(target) as partial:
+        partial.write_bytes(released(lab))
+        if target.exists() and _worked_in(target):
+            kept = set_aside(target)
+            print(f"[WARN] somebody worked in notebooks/{lab}/{target.name}: kept beside it as {kept.name}")
     return target
 
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from authoring import lab as labs
 from grading.reports.result import Exercise, Lab, Result
+from utils.files import whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 NBSP = "\u00a0"
@@ -78,11 +79,9 @@ def put_aside(page: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", errors="replace")  # lone surrogates that a student printed
-    os.replace(partial, path)
+    """Write a page, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="replace")  # lone surrogates that a student printed
 
 
 def rubric(lab: str, exercise: str) -> Markup:
