@@ -17,11 +17,11 @@ import mistune
 from markupsafe import Markup
 
 from authoring import lab as labs
+from authoring.typography import spaced
 from grading.reports.result import Exercise, Lab, Result
 from utils.files import whole
 
 TEMPLATES = Path(__file__).parent / "templates"
-NBSP = "\u00a0"
 _LITERAL = re.compile(
     r'(<style>.*?</style>|<svg .*?</svg>|<pre.*?</pre>|<div class="message.*?</div>|<[^>]*>)', re.DOTALL
 )
@@ -96,9 +96,7 @@ def rubric(lab: str, exercise: str) -> Markup:
 
 def render(template: str, **values) -> str:
     """A page, with the no-break spaces of French in its prose (not in code, nor in what a check said)."""
-    parts = _LITERAL.split(environment().get_template(template).render(**values))
-    parts[::2] = [re.sub(r"(?<!\s) (?=[;:?!»%](?:\W|$))", NBSP, part).replace("« ", f"«{NBSP}") for part in parts[::2]]
-    return "".join(parts)
+    return spaced(environment().get_template(template).render(**values), _LITERAL)
 
 
 @cache
