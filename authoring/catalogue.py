@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authoring.lab import Lab, LabError, course_url
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 class Catalogue:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from authoring.lab import course_url
 from authoring.source import MARKERS
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 FILES = (
     ".gitignore", "LICENSE", "LICENSES.md", "Makefile", "README.fr.md", "constraints.txt", "docs/tp1.png",

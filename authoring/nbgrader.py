@@ -5,7 +5,7 @@ from pathlib import Path
 from traitlets.config import Config
 
 from authoring.source import STUBS, TEXT_STUBS
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 COURSE = ROOT / "class"  # the teacher's course: hand-ins, gradebook, feedback; no code
 FOLDER = "GRADING_COURSE"  # the environment variable that names another one, for `grading.formgrader`

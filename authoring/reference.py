@@ -29,8 +29,9 @@ from authoring.catalogue import Catalogue
 from authoring.lab import Lab, LabError
 from authoring.source import Source
 from grading.execution.engine import Manager
+from utils.environment import ROOT, cores
+from utils.files import whole
 from utils.outcome import State, shown_by
-from utils.paths import ROOT
 
 EXECUTED = ROOT / "build" / "executed"
 BUDGETS = ("full", "small")
@@ -53,10 +54,8 @@ def executed(lab: Lab, budget: str = "full", folder: Path = EXECUTED) -> nbforma
     print(f"    {lab.name} : exécution, budget {budget}", flush=True)
     notebook = run(lab.notebook, budget, lab.name)
     notebook.metadata.measures["key"] = key
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(notebook, temporary)
-    os.replace(temporary, path)
+    with whole(path) as partial:
+        nbformat.write(notebook, partial)
     return notebook
 
 
@@ -108,7 +107,7 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
         "cpu_seconds": round(cpu, 1),
         "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),
         "machine": machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "date": time.strftime("%Y-%m-%d"),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     }

@@ -10,7 +10,6 @@ the teacher's gradebook and the students' files are never touched.
 import argparse
 import contextlib
 import logging
-import os
 import sys
 import tempfile
 import warnings
@@ -21,10 +20,9 @@ import nbformat
 from authoring.catalogue import Catalogue
 from authoring.lab import OTHERS, SOURCE_LANGUAGE, Lab, LabError
 from authoring.nbgrader import configuration
+from utils.files import set_aside, whole
 from utils.notebook.cells import TODO
-from utils.paths import ROOT, set_aside
 
-NOTEBOOKS = ROOT / "notebooks" / "fr"
 
 
 def generate(lab: Lab, root: Path, language: str = SOURCE_LANGUAGE) -> Path:
@@ -61,13 +59,11 @@ def released(lab: Lab, language: str = SOURCE_LANGUAGE) -> bytes:
 def release(lab: Lab, language: str = SOURCE_LANGUAGE) -> Path:
     """Write a lab's release, at once or not at all; one that somebody worked in is kept beside it."""
     target = lab.release_path(language)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_bytes(released(lab, language))
-    if target.exists() and _worked_in(target):
-        kept = set_aside(target)
-        print(f"[WARN] somebody worked in {target.relative_to(lab.root)}: kept beside it as {kept.name}")
-    os.replace(temporary, target)
+    with whole(target) as partial:
+        partial.write_bytes(released(lab, language))
+        if target.exists() and _worked_in(target):
+            kept = set_aside(target)
+            print(f"[WARN] somebody worked in {target.relative_to(lab.root)}: kept beside it as {kept.name}")
     return target
 
 

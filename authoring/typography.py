@@ -11,16 +11,16 @@ import re
 import sys
 from pathlib import Path
 
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 SOLUTIONS = ROOT / "solutions"
 NBSP = "\u00a0"
 LITERAL = re.compile(r"(`[^`]*`|\$[^$]*\$|<[^>]*>|https?://\S+)")
 
 
-def spaced(line: str) -> str:
-    """`line` with the no-break spaces of French typography."""
-    parts = LITERAL.split(line)
+def spaced(text: str, literal: re.Pattern = LITERAL) -> str:
+    """`text` with the no-break spaces of French typography, but in what `literal` (one group) matches."""
+    parts = literal.split(text)
     for i in range(0, len(parts), 2):  # the odd ones are literal
         after_literal = r"|^" if i else ""
         parts[i] = re.sub(rf"((?<=\S){after_literal}) (?=[;:?!»%](\W|$))", NBSP, parts[i])

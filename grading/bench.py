@@ -35,9 +35,8 @@ from authoring.lab import Lab
 from authoring.release import generate, quiet
 from grading import demo
 from grading.book.gradebook import Course
-from grading.execution.engine import cores
 from grading.grade import Options, grade
-from utils.paths import ROOT
+from utils.environment import ROOT, cores
 
 WORK = ROOT / "build" / "bench"
 DOCS = ROOT / "docs"

@@ -19,7 +19,7 @@ from authoring.release import quiet, released
 from grading.execution import sandbox
 from grading.grade import Options, grade, table, write_csv
 from grading.reports.class_report import write_report
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 @dataclass

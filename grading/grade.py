@@ -31,11 +31,11 @@ from authoring.release import quiet
 from grading.book.gradebook import Course
 from grading.book.intake import HandIn, Unusable, take_in
 from grading.book.ledger import Entry
-from grading.execution.engine import Options, Run, cores, open_engine
+from grading.execution.engine import Options, Run, open_engine
 from grading.execution.sandbox import SandboxError
 from grading.reports import page as pages
+from utils.environment import ROOT, cores
 from utils.notebook.demos import left_out
-from utils.paths import ROOT
 
 
 @dataclass

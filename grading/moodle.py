@@ -29,7 +29,8 @@ from authoring.nbgrader import COURSE
 from grading.book.intake import FOLDER_BYTES, FOLDER_FILES, IGNORED
 from grading.grade import Marks, marks_of
 from grading.reports.page import points
-from utils.paths import ROOT
+from utils.environment import ROOT
+from utils.files import is_plain, safe_path
 
 ARCHIVE_BYTES = 20_000_000_000  # of all submissions together, unpacked
 ARCHIVE_FILES = 50_000
@@ -124,7 +125,7 @@ def _members(archive: zipfile.ZipFile, notes: list[str]) -> list[Member]:
         # A backslash is part of a name on Linux and a folder on Windows: never a part of what we write.
         text = unicodedata.normalize("NFC", info.filename.replace("\\", "/"))
         match = NAME.match(text)
-        if (info.external_attr >> 16) & 0o170000 == 0o120000:
+        if not is_plain(info):
             notes.append(f"{text}: a symbolic link, left out")
         elif not match:
             notes.append(f"{text}: not named as Moodle names a submission, left out")
@@ -152,12 +153,11 @@ def _members(archive: zipfile.ZipFile, notes: list[str]) -> list[Member]:
 
 
 def _safe(path: str) -> PurePosixPath | None:
-    """A relative path that stays where it is put, or None."""
-    pure = PurePosixPath(path)
-    odd = any(ord(letter) < 32 for letter in path) or any(
-        ":" in part or len(part.encode()) > 255 for part in pure.parts
-    )
-    return None if pure.is_absolute() or ".." in pure.parts or odd or len(pure.parts) > 20 else pure
+    """A relative path that stays where it is put and that every file system takes, or None."""
+    pure = safe_path(path)
+    if pure is None or len(pure.parts) > 20 or any(ord(letter) < 32 for letter in path):
+        return None
+    return None if any(":" in part or len(part.encode()) > 255 for part in pure.parts) else pure
 
 
 def _unpack(archive: zipfile.ZipFile, member: Member, folder: Path) -> None:

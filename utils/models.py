@@ -5,26 +5,23 @@ safetensors in the cache.  `hub` (`COURSE_MODELS=hub`): the Hugging Face hub, pi
 
     python -m utils.models fetch|list|verify [role …]
 
-Origins, licences and figures: `data/cards/`.
+Origins, licences and figures: `data/cards/`.  torch and transformers are imported where a model is loaded or made: the
+table of roles is read without them.
 """
 
 import contextlib
 import io
 import os
+import pkgutil
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-import transformers
-
-from utils import runtime
 from utils.assets.archive import Archive, fetch, forget, wrong_hash
 from utils.assets.cache import CachedFolder, CacheError, command_line, sha256_of
-from utils.masked_model import SparseBertForMaskedLM
-from utils.paths import DATA, cache_dir
+from utils.environment import DATA, cache_dir, is_grading
 
 CONVERTER = 1  # raise it when a conversion below changes, so that cached models are made again
 
@@ -73,7 +70,7 @@ class Role:
     """
 
     what: str  # for the user, in French
-    model_class: type
+    model_class: str  # module:name
     archives: tuple[Archive, ...]
     make: Callable[[Path], None]
     hub: tuple[str, str]
@@ -121,13 +118,19 @@ def local_path(role: str) -> Path:
 
 
 def _load(role: str):
-    folder = local_path(role)
+    from utils import runtime  # before transformers, which reads what it sets
+
+    folder, device = local_path(role), runtime.device()
     if role == "causal" and profile() == "embedded":
         _print_gemma_notice()
+    import torch
+    import transformers
+
+    model_class = pkgutil.resolve_name(ROLES[role].model_class)
     with _silent():
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        model = ROLES[role].model_class.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-    return model.to(runtime.device()).eval(), tokenizer
+        model = model_class.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    return model.to(device).eval(), tokenizer
 
 
 def _make(role: str, folder: Path) -> None:
@@ -150,7 +153,7 @@ def _hub_snapshot(role: str) -> Path:
             revision=revision,
             allow_patterns=["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"],  # never a pickle
             ignore_patterns=["*/*.safetensors"],
-            local_files_only=runtime.is_grading(),
+            local_files_only=is_grading(),
         )
     except (OSError, ValueError) as error:  # what huggingface_hub raises for all that can go wrong
         raise CacheError(
@@ -167,6 +170,8 @@ def _make_embedder(folder: Path) -> None:
 
 def _make_masked(folder: Path) -> None:
     """The course's own weights, with the configuration and the tokenizer of all-MiniLM-L6-v2."""
+    import transformers
+
     from utils.assets.masked_weights import restore
 
     if not MASKED_WEIGHTS.exists():
@@ -215,6 +220,9 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     A model read from GGUF counts as quantized and refuses to be saved, though its weights are plain floats by
     then: they are copied into a fresh model whose configuration says nothing of a quantization.
     """
+    import torch
+    import transformers
+
     print(f"Conversion de {gguf.name} (environ une minute)…", flush=True)
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     with _silent():
@@ -244,6 +252,8 @@ def _print_gemma_notice() -> None:
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Keep the load reports and bars of transformers, meant for developers, off the notebook."""
+    import transformers
+
     level = transformers.logging.get_verbosity()
     bars = transformers.logging.is_progress_bar_enabled()
     transformers.logging.set_verbosity_error()
@@ -259,19 +269,20 @@ def _silent() -> Iterator[None]:
 
 ROLES = {
     "masked": Role(
-        "BERT de 6 couches du cours, textes à trous (anglais)", SparseBertForMaskedLM, (MINILM,), _make_masked,
+        "BERT de 6 couches du cours, textes à trous (anglais)", "utils.masked_model:SparseBertForMaskedLM",
+        (MINILM,), _make_masked,
         ("google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
     ),
     "causal": Role(
-        "Gemma 3 270M, modèle de base (français, anglais…)", transformers.AutoModelForCausalLM, GEMMA, _make_causal,
+        "Gemma 3 270M, modèle de base (français, anglais…)", "transformers:AutoModelForCausalLM", GEMMA, _make_causal,
         ("HuggingFaceTB/SmolLM2-135M", "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"),
     ),
     "instruct": Role(
-        "SmolLM2-135M-Instruct, dialogue (anglais)", transformers.AutoModelForCausalLM, (SMOLLM2,), _make_instruct,
+        "SmolLM2-135M-Instruct, dialogue (anglais)", "transformers:AutoModelForCausalLM", (SMOLLM2,), _make_instruct,
         ("HuggingFaceTB/SmolLM2-135M-Instruct", "12fd25f77366fa6b3b4b768ec3050bf629380bac"),
     ),
     "embedder": Role(
-        "all-MiniLM-L6-v2, vecteurs de phrases (anglais)", transformers.AutoModel, (MINILM,), _make_embedder,
+        "all-MiniLM-L6-v2, vecteurs de phrases (anglais)", "transformers:AutoModel", (MINILM,), _make_embedder,
         ("sentence-transformers/all-MiniLM-L6-v2", "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"),
     ),
 }  # fmt: skip

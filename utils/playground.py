@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import torch
 from IPython.display import display
 
-from utils import runtime
+from utils.environment import is_grading
 
 
 @torch.inference_mode()
@@ -41,7 +41,7 @@ class Playground:
 
     def show(self) -> None:
         """Display the figure, then the controls where ipywidgets is there."""
-        if runtime.is_grading():
+        if is_grading():
             print("Le playground ne tourne pas pendant la correction.")
             return
         self._refresh()

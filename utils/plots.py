@@ -5,7 +5,7 @@ import time
 import matplotlib.pyplot as plt
 from IPython.display import display
 
-from utils import runtime
+from utils.environment import is_grading
 
 
 class LiveCurve:
@@ -32,7 +32,7 @@ class LiveCurve:
         self._draw()
 
     def _draw(self) -> None:
-        if runtime.is_grading() or not self.steps:
+        if is_grading() or not self.steps:
             return
         figure, axes = plt.subplots()
         axes.plot(self.steps, self.values, alpha=0.35)

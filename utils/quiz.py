@@ -9,7 +9,7 @@ import os
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from utils.paths import DATA
+from utils.environment import DATA
 
 COLORS = {  # white on each of them: a contrast of at least 4.5
     "--jq-multiple-choice-bg": "#1f5a78",

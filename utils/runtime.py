@@ -1,4 +1,4 @@
-"""Seeds, threads, device and budgets: set here once, so that every lab runs the same way everywhere."""
+"""Seeds, threads and device: set here once, so that every lab runs the same way everywhere."""
 
 import os
 import random
@@ -9,8 +9,13 @@ if os.environ.get("COURSE_MODELS", "embedded") == "embedded":
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import datasets
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+import transformers
+
+from utils.environment import budget, threads
 
 SEED = 0
 
@@ -18,11 +23,11 @@ SEED = 0
 def start(lab: str, seed: int = SEED) -> None:
     """Prepare the session of a lab: seeds, threads, quiet libraries, plot style; print one line that sums it up."""
     seed_everything(seed)
-    torch.set_num_threads(cores())
+    torch.set_num_threads(threads())
     _quiet()
     _plot_style()
     amount = "réduit (correction)" if budget(False, True) else "complet"
-    print(f"{lab} : prêt — torch {torch.__version__}, {device()}, {cores()} cœurs, graine {seed}, budget {amount}.")
+    print(f"{lab} : prêt — torch {torch.__version__}, {device()}, {threads()} cœurs, graine {seed}, budget {amount}.")
 
 
 def seed_everything(seed: int = SEED) -> None:
@@ -32,32 +37,13 @@ def seed_everything(seed: int = SEED) -> None:
     torch.manual_seed(seed)
 
 
-def cores() -> int:
-    """Processor cores this process may use, 8 at most (small models gain nothing beyond)."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, 8)
-
-
 def device() -> torch.device:
     """The CPU, for which the labs are written and measured, unless `COURSE_DEVICE` says otherwise."""
     return torch.device(os.environ.get("COURSE_DEVICE") or "cpu")
 
 
-def is_grading() -> bool:
-    """True when nbgrader runs the notebook (`autograde` or `validate`)."""
-    return os.environ.get("NBGRADER_EXECUTION", "") in {"autograde", "validate"}
-
-
-def budget(full, small):
-    """`full` for a student, `small` under grading or when `COURSE_BUDGET=small` (CI): the checks hold for both."""
-    return small if is_grading() or os.environ.get("COURSE_BUDGET") == "small" else full
-
-
 def _quiet() -> None:
     """Keep advice meant for developers away from students; errors still show."""
-    import datasets
-    import transformers
-
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -65,8 +51,6 @@ def _quiet() -> None:
 
 
 def _plot_style() -> None:
-    import matplotlib.pyplot as plt
-
     plt.rcParams.update(
         {
             "figure.figsize": (7.5, 3.6),

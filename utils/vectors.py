@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from utils import runtime
 from utils.assets.cache import CachedFolder
-from utils.paths import cache_dir
+from utils.environment import cache_dir, is_grading, threads
 
 MAKING = 1  # raise it when `encode` changes what it gives, so that cached vectors are made again
 
@@ -45,7 +44,7 @@ def cached_vectors(name: str, texts: list[str], model, tokenizer, max_length: in
     While a notebook is graded the cache is read and never written: vectors that are not there are computed.
     """
     folder = vectors_folder(name, texts, model, tokenizer, max_length)
-    if runtime.is_grading() and not folder.is_intact():
+    if is_grading() and not folder.is_intact():
         return encode(model, tokenizer, texts, max_length)
     return np.load(folder.get() / "vectors.npy", allow_pickle=False)
 
@@ -84,5 +83,5 @@ def load_faiss() -> ModuleType:
         os.environ.setdefault("KMP_DUPLICATE_LIB_OK", "TRUE")
     import faiss
 
-    faiss.omp_set_num_threads(1 if sys.platform == "darwin" else runtime.cores())
+    faiss.omp_set_num_threads(1 if sys.platform == "darwin" else threads())
     return faiss

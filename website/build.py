@@ -18,7 +18,7 @@ from sphinx.cmd.build import build_main
 from authoring.catalogue import Catalogue
 from authoring.lab import LabError
 from authoring.reference import BUDGETS
-from utils.paths import ROOT
+from utils.environment import ROOT
 from website import check
 from website.pages import EDITIONS, Shown, Site, read_labs
 

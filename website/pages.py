@@ -22,7 +22,7 @@ from authoring.lab import Lab, LabError, course_url
 from authoring.reference import EXECUTED, executed, points
 from authoring.release import released
 from authoring.source import Source
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 EDITIONS = ("student", "teacher")
 INTERACTIVE = "*Cet élément interactif ne fonctionne que dans le notebook.*"

@@ -22,7 +22,7 @@ from authoring.release import generate
 from grading.book.ledger import Ledger, fingerprint
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 class RecordError(RuntimeError):

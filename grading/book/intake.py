@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import nbformat
 from nbformat import NotebookNode
 
+from utils.files import is_plain, safe_path
 from utils.notebook.cells import (
     NOTEBOOK_BYTES,
     Unusable,
@@ -118,11 +119,9 @@ def _archive(path: Path) -> dict[str, Content]:
         raise Unusable(f"L'archive {path.name} est trop grosse une fois ouverte : rendez seulement le notebook.")
     inside = {}
     for member in members:
-        name = PurePosixPath(member.filename.replace("\\", "/"))
-        link = (member.external_attr >> 16) & 0o170000 == 0o120000
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or link or set(name.parts) & set(IGNORED):
-            continue
-        inside[str(name)] = Content(member.file_size, path, member.filename)
+        name = safe_path(member.filename)
+        if name and is_plain(member) and not set(name.parts) & set(IGNORED):
+            inside[str(name)] = Content(member.file_size, path, member.filename)
     return inside
 
 

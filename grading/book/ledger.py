@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from utils.assets.cache import sha256_of
+from utils.files import whole
 
 
 @dataclass
@@ -48,12 +49,8 @@ class Ledger:
 
     def put(self, student: str, entry: Entry) -> None:
         """Keep an entry, whole or not at all, and on the disk before this returns."""
-        partial = self.folder / f"{student}.partial"
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(entry), file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self.path(student))
+        with whole(self.path(student), durable=True) as partial:
+            partial.write_text(json.dumps(asdict(entry), ensure_ascii=False), encoding="utf-8")
 
 
 def fingerprint(folder: Path, *context: str) -> str:

@@ -31,8 +31,8 @@ from nbformat import NotebookNode
 from authoring.lab import LabError
 from authoring.nbgrader import configuration
 from grading.book.gradebook import settings
-from grading.execution.engine import Options, Run, cores, open_engine
-from utils.paths import ROOT
+from grading.execution.engine import Options, Run, open_engine
+from utils.environment import ROOT, cores
 
 LOCAL = "local:"
 FIRST_WORKER_SECONDS = 600  # a queue may take its time to give a first machine

@@ -25,15 +25,10 @@ from grading.execution.forks import ForkServer
 from grading.execution.runner import NOTEBOOK_SECONDS, Manager, Runner
 from grading.execution.sandbox import Sandbox, SandboxError
 from grading.inside.zygote import ForkError
+from utils.environment import ROOT, cache_dir, cores
 from utils.notebook.cells import is_check
-from utils.paths import ROOT, cache_dir
 
 WATCH_SECONDS = 0.5  # between two looks at what the kernels take up
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ import nbformat
 
 from grading.execution.forks import ONE_THREAD
 from grading.inside.wire import receive
+from utils.environment import ROOT
 from utils.notebook.cells import is_check
 from utils.outcome import MIME
-from utils.paths import ROOT
 
 
 class Examiner:

@@ -11,7 +11,7 @@ import sys
 
 from grading.execution.sandbox import Sandbox
 from grading.inside.zygote import LONGEST_REQUEST, SELF_TEST_SECONDS, ForkError
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 ONE_THREAD = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1"),

@@ -6,7 +6,7 @@ where cells are skipped, where everything is equal to everything or where `utils
 wrong.  They cannot see a student's code that lets the probes through and alters the check only.
 """
 
-import ast
+import inspect
 import random
 import re
 from dataclasses import dataclass
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from utils import checks
 from utils.outcome import State, shown_by
-from utils.paths import ROOT
 
 ALTERED = "à vérifier : le notebook modifie les outils de la correction"
-# Read, not imported: it brings torch, and the grader starts a second sooner without.
-_TOOLS = ast.parse((ROOT / "utils" / "checks.py").read_text(encoding="utf-8"))
-_PUBLIC = {node.name for node in _TOOLS.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+_TOOLS = {
+    name
+    for name, tool in vars(checks).items()
+    if (inspect.isfunction(tool) or inspect.isclass(tool)) and tool.__module__ == checks.__name__
+}
 
 
 @dataclass
@@ -67,7 +69,7 @@ def probe(check: str = "", dice: random.Random | None = None) -> Probe:
     titles = [f"{dice.getrandbits(60):x}" for _ in cases]
     for (source, _), worth, title in zip(cases, points, titles, strict=True):
         lines += [f"    with report.test('{title}', points={worth}):", f"        {source}"]
-    tools = sorted({word for word in re.findall(r"\w+", check) if word in _PUBLIC})
+    tools = sorted({word for word in re.findall(r"\w+", check) if word in _TOOLS})
     lines += ["    return report.score()", f"from utils.checks import {', '.join(tools)}" if tools else "", "_probe()"]
     value = sum(worth for (_, passes), worth in zip(cases, points, strict=True) if passes)
     states = [State.RIGHT if passes else State.WRONG for _, passes in cases]

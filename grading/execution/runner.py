@@ -31,8 +31,8 @@ from authoring.source import Source, definitions
 from grading.execution import sandbox
 from grading.execution.examiner import Examiner, outputs
 from grading.execution.probe import ALTERED, probe
+from utils.environment import ROOT
 from utils.notebook.cells import is_check
-from utils.paths import ROOT
 
 FORKED, ALONE = "llm-course-fork", "llm-course-alone"  # the names of our two ways to start a kernel
 NOTEBOOK_SECONDS = 1800  # for a whole notebook, besides the limit of each cell

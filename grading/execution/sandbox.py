@@ -25,7 +25,7 @@ import psutil
 from authoring.nbgrader import COURSE
 from grading.inside import seccomp
 from grading.inside.walls import landlock_version
-from utils.paths import ROOT, cache_dir
+from utils.environment import ROOT, cache_dir
 
 INSIDE = ("__init__.py", "inside")  # of grading/, what a student's process may see
 MEMORY_MB = 8000  # at most; less on a machine that has not that much for every kernel

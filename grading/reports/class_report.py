@@ -29,8 +29,8 @@ from grading.book.gradebook import Course
 from grading.reports.page import LABELS, SIGNS, points, render, write
 from grading.reports.result import Result
 from grading.reports.similarity import Pair, alike
+from utils.environment import ROOT
 from utils.outcome import Code, State
-from utils.paths import ROOT
 
 LOW = 40  # per cent of the points, below which a student is stuck
 STATES = ("right", "partial", "wrong", "untouched", "unrun", "waiting")

@@ -17,13 +17,14 @@ import mistune
 from markupsafe import Markup
 
 from authoring.lab import Lab
+from authoring.typography import spaced
 from grading.reports.result import Exercise, Result
+from utils.files import whole
 from utils.outcome import State
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Of a page that is a file: no script, no frame, nothing from elsewhere.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-NBSP = "\u00a0"
 _LITERAL = re.compile(
     r'(<style>.*?</style>|<svg .*?</svg>|<pre.*?</pre>|<div class="message.*?</div>|<[^>]*>)', re.DOTALL
 )
@@ -81,11 +82,9 @@ def put_aside(page: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", errors="replace")  # lone surrogates that a student printed
-    os.replace(partial, path)
+    """Write a page, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="replace")  # lone surrogates that a student printed
 
 
 def rubric(lab: Lab, exercise: str) -> Markup:
@@ -100,9 +99,7 @@ def rubric(lab: Lab, exercise: str) -> Markup:
 
 def render(template: str, **values) -> str:
     """A page, with the no-break spaces of French in its prose (not in code, nor in what a check said)."""
-    parts = _LITERAL.split(environment().get_template(template).render(**values))
-    parts[::2] = [re.sub(r"(?<!\s) (?=[;:?!»%](?:\W|$))", NBSP, part).replace("« ", f"«{NBSP}") for part in parts[::2]]
-    return "".join(parts)
+    return spaced(environment().get_template(template).render(**values), _LITERAL)
 
 
 @cache

@@ -85,9 +85,10 @@ from utils.checks import (
     Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain, proportion_margin,
 )
 from utils.corpora import load_film_reviews, load_general_english
+from utils.environment import budget
 from utils.models import load_masked_lm
 from utils.plots import LiveCurve
-from utils.runtime import budget, seed_everything
+from utils.runtime import seed_everything
 
 # %% [markdown] name="model-and-data"
 # Le modèle : un BERT de 6 couches et 384 dimensions (22,7 millions de paramètres), en anglais, pré-entraîné par nos soins

@@ -87,10 +87,10 @@ from IPython.display import display
 from tqdm.auto import tqdm
 
 from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.environment import DATA, budget
 from utils.models import load_causal_lm, load_instruct
-from utils.paths import DATA
 from utils.playground import Playground
-from utils.runtime import budget, seed_everything
+from utils.runtime import seed_everything
 
 # %% [markdown] name="model"
 # Le modèle est Gemma 3 270M, dans sa version **de base** : il continue un texte, il n'a pas appris à obéir. Il lit le français,

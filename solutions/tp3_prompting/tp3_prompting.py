@@ -86,9 +86,9 @@ from transformers import LogitsProcessor
 
 from utils.batching import complete, label_loglikelihood, loglikelihood
 from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
+from utils.environment import DATA, budget
 from utils.models import load_causal_lm, load_instruct
-from utils.paths import DATA
-from utils.runtime import budget, seed_everything
+from utils.runtime import seed_everything
 
 # %% [markdown] name="models"
 # Deux modèles. **Gemma 3 270M**, de base, continue un texte en français ou en anglais : c'est lui que l'on pilotera par des exemples.

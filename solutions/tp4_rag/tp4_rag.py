@@ -87,10 +87,9 @@ from tqdm.auto import tqdm
 from utils.batching import complete, loglikelihood
 from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.corpora import load_boolq
+from utils.environment import DATA, ROOT, budget
 from utils.models import load_causal_lm, load_embedder, load_instruct, local_path
-from utils.paths import DATA, ROOT
 from utils.retrieval import answer_words, bm25_matrix, exact_match as library_exact_match, terms, token_f1
-from utils.runtime import budget
 from utils.vectors import cached_vectors, encode, load_faiss
 
 # %% [markdown] name="closed-book"

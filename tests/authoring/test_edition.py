@@ -9,7 +9,7 @@ import pytest
 
 from authoring import edition as students
 from authoring.catalogue import Catalogue
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 @pytest.fixture(autouse=True)

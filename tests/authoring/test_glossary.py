@@ -4,7 +4,7 @@ import pytest
 
 from authoring.glossary import Glossary
 from authoring.prose import bare, units
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 TERMS = Glossary(
     {"tête d'attention": ["attention head"], "attention": ["attention"], "réseau": ["network"], "entraîn*": ["train*"]}

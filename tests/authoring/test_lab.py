@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from authoring.catalogue import Catalogue
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 @pytest.mark.parametrize("lab", Catalogue().names)

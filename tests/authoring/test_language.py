@@ -11,7 +11,7 @@ from authoring import language
 from authoring.glossary import Glossary
 from authoring.language import LanguageError, check, new_catalogue, translate, update
 from authoring.prose import Kind, cells, units
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "solutions").glob("tp*/tp*.py"))}
 TOY = '''# ---

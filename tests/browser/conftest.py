@@ -24,7 +24,7 @@ import pytest
 from authoring.nbgrader import COURSE
 from tests.grading.conftest import protection  # noqa: F401  (a fixture)
 from tests.website.conftest import sites, toy_course  # noqa: F401  (fixtures)
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 AXE = "4.10.3"

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 FOLDER = ROOT / "data" / "tp2_causal_lm"
 GROUPS = {"santé", "enseignement", "bâtiment", "industrie", "services", "droit", "sciences", "arts", "transport"}

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 FOLDER = ROOT / "data" / "tp3_prompting"
 LAB = ROOT / "solutions" / "tp3_prompting" / "tp3_prompting.py"

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from utils.paths import DATA
+from utils.environment import DATA
 
 FOLDER = DATA / "tp4_rag"
 

@@ -20,7 +20,7 @@ from grading.book import gradebook as record
 from grading.book.ledger import Ledger
 from tests.grading.conftest import CLASS
 from tests.toy_lab import LAB, TOY, rewritten
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 EXPECTED = {"anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0}
 

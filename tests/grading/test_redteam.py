@@ -23,7 +23,7 @@ from grading.execution import engine as kernels
 from grading.execution import sandbox
 from tests.grading.conftest import CLASS
 from tests.toy_lab import LAB, TOY
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is for Linux only")
 HONEST = {"anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0}

@@ -7,7 +7,7 @@ import pytest
 from nbclient import NotebookClient
 
 from authoring.catalogue import Catalogue
-from utils.paths import ROOT
+from utils.environment import ROOT
 from authoring.reference import executed, points
 
 

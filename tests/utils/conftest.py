@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from utils.assets.archive import Archive
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, Llama
 
 from utils import batching
 from utils.batching import Completion, complete, label_loglikelihood, loglikelihood, token_counts
-from utils.paths import DATA
+from utils.environment import DATA
 
 ALPHABET = [*"abcdefghijklmnopqrstuvwxyz\n ", "xy"]
 START, END = len(ALPHABET), len(ALPHABET) + 1

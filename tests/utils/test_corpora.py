@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from utils import corpora
 from utils.corpora import SPLITS, Seen, make_splits, words
-from utils.paths import DATA
+from utils.environment import DATA
 
 LOADERS = {"film_reviews": corpora.load_film_reviews, "general_english": corpora.load_general_english}
 # (rows by split, SHA-256 of all rows in order): the same on every machine.  If the making of a corpus changes on

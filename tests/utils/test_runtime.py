@@ -1,4 +1,4 @@
-"""Budgets, device, seeds and the live curve."""
+"""Device, seeds and the live curve."""
 
 import random
 
@@ -7,22 +7,6 @@ import pytest
 import torch
 
 from utils import plots, runtime
-
-
-@pytest.mark.parametrize(
-    ("execution", "budget", "expected"),
-    [
-        ("", "", "full"),
-        ("autograde", "", "small"),
-        ("validate", "", "small"),
-        ("", "small", "small"),
-        ("other", "", "full"),
-    ],
-)
-def test_budget(monkeypatch, execution, budget, expected):
-    monkeypatch.setenv("NBGRADER_EXECUTION", execution)
-    monkeypatch.setenv("COURSE_BUDGET", budget)
-    assert runtime.budget(full="full", small="small") == expected
 
 
 def test_device_can_be_chosen(monkeypatch):
@@ -36,10 +20,6 @@ def test_same_seed_same_draws():
         return random.random(), np.random.random(), torch.rand(1).item()
 
     assert draws() == draws()
-
-
-def test_cores_is_what_may_be_used():
-    assert 1 <= runtime.cores() <= 8
 
 
 def test_smooth_is_corrected_for_its_start():

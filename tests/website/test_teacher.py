@@ -6,7 +6,7 @@ import pytest
 
 from authoring.catalogue import Catalogue
 from tests.toy_lab import LAB
-from utils.paths import ROOT
+from utils.environment import ROOT
 from website import check
 
 PLANS = (ROOT / "docs" / "session-plans.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 
 @pytest.mark.slow

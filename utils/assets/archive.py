@@ -10,7 +10,6 @@ import importlib.util
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import time
@@ -22,7 +21,8 @@ from pathlib import Path, PurePosixPath
 from tqdm.auto import tqdm
 
 from utils.assets.cache import CachedFolder, CacheError, sha256_of
-from utils.paths import cache_dir
+from utils.environment import cache_dir
+from utils.files import is_plain, safe_path
 
 
 class FetchError(CacheError):
@@ -117,10 +117,11 @@ def _is_wanted(info: zipfile.ZipInfo, members: tuple[str, ...]) -> bool:
 
 def _safe_path(info: zipfile.ZipInfo, archive_name: str) -> PurePosixPath:
     """The member's relative path, refused if it could leave the folder on any system or is not a plain file."""
-    name, path = info.filename, PurePosixPath(info.filename)
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or kind not in (0, stat.S_IFREG):
-        raise FetchError(f"L'archive {archive_name} contient un chemin interdit : « {name} ». Rien n'en a été gardé.")
+    path = safe_path(info.filename) if is_plain(info) else None
+    if path is None:
+        raise FetchError(
+            f"L'archive {archive_name} contient un chemin interdit : « {info.filename} ». Rien n'en a été gardé."
+        )
     return path
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from utils.environment import is_grading
+
 MANIFEST = "manifest.json"
 
 
@@ -95,8 +97,6 @@ class CachedFolder:
             _sweep(self.path)
 
     def _refuse_while_grading(self) -> None:
-        from utils.runtime import is_grading  # here because it imports torch, which takes seconds
-
         if is_grading():
             raise CacheError(
                 f"« {self.path.name} » n'est pas dans le cache ({self.path.parent}), et rien n'est téléchargé pendant "

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from utils.environment import ROOT
 from utils.notebook.cells import Unusable, course, grade_id, parsed, same
 from utils.notebook.matching import RECOGNISED, recognised
-from utils.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks" / "fr"
 

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[2]  # not utils.paths, which imports a library that may be missing
+from utils.environment import ROOT
+
 INTERFACE = {"jupyterlab", "notebook", "ipykernel", "jupyter-client"}  # Colab brings its own
 
 

@@ -3,7 +3,8 @@
     python -m utils.student.doctor [--deep]
 
 Prints lines that start with [OK], [WARN] or [FAIL], in French; the exit code is 1 if there is a [FAIL].
-Nothing is imported at the top but the standard library, so that it can tell what is missing.
+Nothing is imported at the top but the standard library, so that it can tell what is missing; what takes seconds to
+import comes last.
 """
 
 import argparse
@@ -17,10 +18,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # not utils.paths, which needs a library
+from utils import environment
+from utils.environment import ROOT
+
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported, as in pyproject.toml
 GIB = 2**30
-LATER = {"instruct"}  # roles of labs still to come: `make lab` does not bring them
 NEEDED_MEMORY, NEEDED_DISK = 3.5, 3.0  # GiB: peak of the heaviest lab; models and corpora with room to convert them
 INSTALL = "python -m pip install -e . -c constraints.txt"
 
@@ -102,9 +104,7 @@ def cached_lines(module: str, entries: dict, deep: bool) -> Iterator[Line]:
     """The models or corpora (name -> `CachedFolder`) of a module: present, and with `deep` every hash right."""
     for name, folder in entries.items():
         mend = f"python -m {module} fetch {name}"
-        if not folder.is_intact() and name in LATER:
-            yield Line("WARN", f"{name} : absent (aucun TP ne s'en sert encore)", mend)
-        elif not folder.is_intact():
+        if not folder.is_intact():
             yield Line("FAIL", f"{name} : absent ou incomplet", mend)
         elif deep and (damaged := folder.damaged_files()):
             yield Line("FAIL", f"{name} : abîmé ({', '.join(damaged)})", mend)
@@ -175,17 +175,14 @@ def _memory(deep: bool) -> Iterator[Line]:
 
 
 def _disk(deep: bool) -> Iterator[Line]:
-    from utils.paths import cache_dir
-
-    folder = cache_dir()
+    folder = environment.cache_dir()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     return disk_lines(folder, shutil.disk_usage(existing).free / GIB, os.access(existing, os.W_OK))
 
 
 def _processor(deep: bool) -> Iterator[Line]:
-    from utils import runtime
-
-    yield Line("OK", f"processeur : {runtime.cores()} cœur{'s' if runtime.cores() > 1 else ''} pour les calculs")
+    threads = environment.threads()
+    yield Line("OK", f"processeur : {threads} cœur{'s' if threads > 1 else ''} pour les calculs")
 
 
 def _gpu(deep: bool) -> Iterator[Line]:

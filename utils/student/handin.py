@@ -21,12 +21,13 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from utils.environment import ROOT, cache_dir
+from utils.files import set_aside, whole
 from utils.notebook import releases
 from utils.notebook.cells import TODO, Unusable, bare, decoded, exercise, grade_id, locked, parsed, role, same
 from utils.notebook.demos import left_out
 from utils.notebook.matching import known
 from utils.outcome import State, shown_by
-from utils.paths import ROOT, cache_dir, set_aside
 from utils.student.doctor import Line
 
 CELL_SECONDS = 600
@@ -322,22 +323,16 @@ def archive(copy: Copy, folder: Path, files: Sequence[Path] = ()) -> tuple[Path,
     names = [f"{copy.lab}.ipynb", *(file.name for file in files)]
     if len(set(names)) < len(names):
         raise Unusable(f"Deux fichiers de l'archive auraient le même nom ({', '.join(names)}) : renommez-en un.")
-    folder.mkdir(parents=True, exist_ok=True)
     first = folder / f"rendu_{copy.lab}.zip"
     if _holds(first, {names[0]: copy.data, **{file.name: file.read_bytes() for file in files}}):
         return first, None
-    handle, temporary = tempfile.mkstemp(prefix=".rendu-", suffix=".tmp", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+    with whole(first) as partial:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packed:
             packed.writestr(names[0], copy.data)
             for other in files:
                 packed.write(other, other.name)
-        os.chmod(temporary, 0o644)
         kept = set_aside(first) if first.exists() else None
-        os.replace(temporary, first)
-        return first, kept
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    return first, kept
 
 
 def _holds(path: Path, contents: dict[str, bytes]) -> bool:

@@ -15,11 +15,9 @@ The copy as it was stays beside it (`….avant-<date>.ipynb`).  Everything print
 import argparse
 import difflib
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,10 +26,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from utils.files import free_name, set_aside, whole
 from utils.notebook import releases
 from utils.notebook.cells import Unusable, cell_id, course, exercise, grade_id, role, same
 from utils.notebook.matching import known
-from utils.paths import free_name, set_aside
 from utils.student.doctor import Line
 from utils.student.handin import Copy, notebook_at, read, title
 
@@ -234,14 +232,9 @@ def _written(copy: Copy, result: Merged, target: Path) -> None:
                 cell.outputs, cell.execution_count = [], None
         if not _is_valid(notebook):
             raise Unusable(f"Le notebook {copy.path.name} est abîmé : enregistrez-le de nouveau depuis JupyterLab.")
-    handle, temporary = tempfile.mkstemp(prefix=".maj-", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            nbformat.write(notebook, file)
-        shutil.copymode(copy.path, temporary)
-        os.replace(temporary, target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with whole(target) as partial:
+        nbformat.write(notebook, partial)
+        shutil.copymode(copy.path, partial)
 
 
 def _is_valid(notebook: NotebookNode) -> bool:

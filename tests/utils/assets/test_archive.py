@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from utils.assets import archive as fetch_module
 from utils.assets.archive import Archive, FetchError, fetch, forget, unpack
 from utils.assets.cache import CacheError
-from utils.paths import ROOT
+from utils.environment import ROOT
 
 DATA = {"tiny_data/a.bin": b"a" * 10_000, "tiny_data/sub/b.txt": "déjà".encode(), "tiny_data/__init__.py": b"1 / 0"}
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from utils import models
 from utils.assets.cache import CachedFolder
 from utils.student import doctor
 from utils.student.doctor import Line
@@ -57,8 +58,6 @@ def test_cached(tmp_path):
     folder = CachedFolder(tmp_path / "m", {}, lambda partial: (partial / "w").write_text("good"))
     entries = {"masked": folder}
     assert by_status(doctor.cached_lines("utils.models", entries, False)) == [("FAIL", "masked : absent ou incomplet")]
-    # No lab uses this one yet: its absence is no failure.
-    assert by_status(doctor.cached_lines("utils.models", {"instruct": folder}, False))[0][0] == "WARN"
     folder.get()
     assert by_status(doctor.cached_lines("utils.models", entries, True)) == [
         ("OK", "masked : présent, empreintes justes")
@@ -106,6 +105,18 @@ def test_the_real_machine(cache, in_process):
     assert all(line.startswith(("[OK]", "[WARN]", "[FAIL]")) for line in lines[:-2]), err
     for found in ("Python 3.", "torch 2.", "disque", "mémoire", "processeur", "GPU"):
         assert any(found in line for line in lines), found
-    assert "[FAIL] embedder : absent ou incomplet → python -m utils.models fetch embedder" in lines
+    for role in models.ROLES:  # every one is a lab's
+        assert f"[FAIL] {role} : absent ou incomplet → python -m utils.models fetch {role}" in lines
     assert "[FAIL] film_reviews : absent ou incomplet → python -m utils.corpora fetch film_reviews" in lines
     assert not cache.exists()  # a diagnosis writes nothing
+
+
+def test_only_the_last_check_imports_torch(in_process):
+    """It takes seconds; whatever else is to be said is said in less than one."""
+    code = """import sys
+from utils.student import doctor
+*first, last = doctor.CHECKS.values()
+found = [line for check in first for line in check(False)]
+print(len(found) > 20, {"torch", "transformers", "datasets", "numpy"} & sys.modules.keys())"""
+    out, err = in_process(code).communicate(timeout=120)
+    assert out == "True set()\n", out + err

@@ -260,10 +260,10 @@ def test_a_write_that_fails_leaves_the_copy(course, desk, capsys, monkeypatch):
     def fails(*_):
         raise OSError("disque plein")
 
-    monkeypatch.setattr(update.os, "replace", fails)
+    monkeypatch.setattr("os.replace", fails)
     assert not update.update(path)
     assert "disque plein" in capsys.readouterr().out and path.read_bytes() == before
-    assert not list(desk.glob("*.tmp"))
+    assert not list(desk.glob("*.partial"))
 
 
 @pytest.mark.parametrize(
