@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from authoring import keys
 from authoring.lab import SOLUTIONS, LabError, labs, read_lab
 from authoring.nbgrader import STUB
 from grading.execution.forks import ONE_THREAD
@@ -135,6 +136,11 @@ def cores() -> int:
     """How many answers to try at once: one a core, or this process's share of them in a test run of several."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, available // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def key(lab: str) -> str:
+    """Identifies all that decides what becomes of a lab's kept answers."""
+    return keys.key(keys.lab_files(SOLUTIONS / lab) | keys.modules("authoring.answers"))
 
 
 def _tried(asked: dict, lab: str) -> Iterator[dict]:
