@@ -153,7 +153,8 @@ def _tried(asked: dict, lab: str) -> Iterator[dict]:
             try:
                 with contextlib.suppress(BrokenPipeError), process.stdin as lines:
                     lines.write(json.dumps(asked).encode())
-                yield from map(json.loads, process.stdout)
+                for line in process.stdout:
+                    yield json.loads(line)
             except BaseException:
                 process.kill()
                 raise

@@ -123,7 +123,8 @@ def machine() -> str:
 def points(notebook: nbformat.NotebookNode) -> tuple[float, float]:
     """Points that the checks of an executed notebook gave, and the most they could."""
     found = re.findall(r"Points : ([\d,]+) sur ([\d,]+)", "".join(map(_printed, notebook.cells)))
-    return tuple(sum(float(pair[i].replace(",", ".")) for pair in found) for i in (0, 1))
+    earned, total = (sum(float(pair[i].replace(",", ".")) for pair in found) for i in (0, 1))
+    return earned, total
 
 
 def _with_student_checks(cells: list) -> list:

@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -44,6 +43,9 @@ FOLDER = Path(os.environ.get("COURSE_RESULTS") or cache_dir() / "results")  # no
 DAYS = 60  # that a result is kept
 REASON = "kept: passed"
 FRESH = os.environ.get("FRESH") == "1"
+# Another folder of results: of the version that a change starts from, which passed (`.ci/run` makes it with VOUCH).
+ALSO = Path(os.environ["COURSE_RESULTS_ALSO"]) if os.environ.get("COURSE_RESULTS_ALSO") else None
+VOUCH = os.environ.get("COURSE_RESULTS_VOUCH") == "1"  # keep every result as if it had passed; with --collect-only
 
 
 @functools.cache
@@ -55,8 +57,6 @@ def machine() -> list[str]:
     return [
         platform.python_version(),
         platform.platform(),
-        sys.executable,
-        str(ROOT),
         f"root {root}",
         *tools,
         *settings,
@@ -101,18 +101,25 @@ def leave_out(items: list[pytest.Item]) -> None:
     """Mark as skipped what passed before with the same key."""
     for item in items:
         item.kept = place(item)
-        if item.kept and not FRESH and item.kept.exists():
+        if item.kept and VOUCH:
+            write(item, 0.0)
+        if item.kept and not FRESH and (item.kept.exists() or ALSO and (ALSO / item.kept.name).exists()):
             item.add_marker(pytest.mark.skip(reason=REASON))
 
 
 def keep(item: pytest.Item, report: pytest.TestReport) -> None:
     """Keep the result of a test that passed."""
     if report.when == "call" and report.passed and getattr(item, "kept", None):
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        told = {"test": item.nodeid, "date": time.strftime("%Y-%m-%d %H:%M"), "seconds": round(report.duration, 1)}
-        temporary = item.kept.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(told), encoding="utf-8")
-        os.replace(temporary, item.kept)
+        write(item, report.duration)
+
+
+def write(item: pytest.Item, seconds: float) -> None:
+    """Keep that a test passed."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    told = {"test": item.nodeid, "date": time.strftime("%Y-%m-%d %H:%M"), "seconds": round(seconds, 1)}
+    temporary = item.kept.with_suffix(f".{os.getpid()}")
+    temporary.write_text(json.dumps(told), encoding="utf-8")
+    os.replace(temporary, item.kept)
 
 
 def say(terminal) -> None:

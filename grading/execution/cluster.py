@@ -67,7 +67,8 @@ def course_version() -> str:
     """What must be the same on every machine for marks to be."""
     libraries = [f"{name} {importlib.metadata.version(name)}" for name in DECIDING]
     helpers = set((ROOT / "utils").rglob("*.py"))  # all: a worker has no lab to know which
-    told = [settings(configuration(ROOT), helpers), f"Python {'.'.join(platform.python_version_tuple()[:2])}", *libraries]
+    known = settings(configuration(ROOT), helpers)
+    told = [known, f"Python {'.'.join(platform.python_version_tuple()[:2])}", *libraries]
     return f"{', '.join(told[1:])}, course {hashlib.sha256(told[0].encode()).hexdigest()[:12]}"
 
 

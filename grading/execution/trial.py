@@ -116,15 +116,19 @@ def run(lab: Lab, answers: dict[str, list[str]], jobs: int, told: Callable[[dict
             reference, *others = answers[check]
             found: list[dict] = []
             trials.start(partial(apart, lab, reference, source, name), found.append)
-            trials.until(lambda found=found: found)
+            trials.until(found.__len__)
             fit = found[0].get("value") == repr(points)
             if fit:
                 told({"check": check, "answer": 0, "apart": True, **found[0]})
             for index, answer in enumerate(others if fit else answers[check], start=int(fit)):
                 which = {"check": check, "answer": index, "apart": fit}
                 work = partial(apart if fit else in_place, lab, answer, source, name)
-                trials.start(work, lambda outcome, which=which: told({**which, **outcome}))
+                trials.start(work, partial(_told_of, told, which))
         trials.until(lambda: not trials.running)
+
+
+def _told_of(told: Callable[[dict], None], which: dict, outcome: dict) -> None:
+    told({**which, **outcome})
 
 
 def main() -> None:
