@@ -71,5 +71,5 @@ $(VENV):
 -include grading/teacher.mk
 
 clean:  ## efface ce que make a construit (ni les copies, ni les notes, ni le cache des modèles)
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

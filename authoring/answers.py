@@ -2,8 +2,9 @@
 
     python -m authoring.answers [lab]
 
-The lab's cells run in order in this process, under the small budget.  At each check cell every answer of
-`solutions/<lab>/answers/<exercise>.py` takes the place of the reference in a copy of the namespace:
+Each answer of `solutions/<lab>/answers/<exercise>.py` is examined once, as a hand-in is, under the small budget, in a
+process of its own forked from the lab's before the check (`grading.execution.trial`): nothing passes from one to
+another, and as many run at once as there are cores.
 
     # %% [right] how it differs
     # %% [wrong] points=1.5 message="regular expression found in what the check prints" the mistake
@@ -11,24 +12,24 @@ The lab's cells run in order in this process, under the small budget.  At each c
 """
 
 import argparse
-import ast
 import contextlib
-import io
-import linecache
+import json
+import math
 import os
 import re
+import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
+from authoring import keys
 from authoring.catalogue import Catalogue
-from authoring.lab import Lab, LabError
-from authoring.source import Source
+from authoring.lab import Exercise, Lab, LabError
+from grading.execution.forks import ONE_THREAD
 from utils import outcome as outcomes
-from utils.notebook.demos import is_demo
+from utils.environment import ROOT, cores
 from utils.outcome import Code, State
 
 HEADER = re.compile(
@@ -59,13 +60,14 @@ class Outcome:
     expected: float
     points: float
     output: str
-    found: outcomes.Outcome | None  # as data; None: a check that is no `Report`
     seconds: float
+    found: outcomes.Outcome | None  # as data; None: a check that is no `Report`
+    apart: bool = True  # the check ran where no student's code does, as in an examination
 
     @property
     def problem(self) -> str:
         """What differs from what was expected (empty: nothing)."""
-        if abs(self.points - self.expected) > 1e-9:
+        if not abs(self.points - self.expected) < 1e-9:  # no points at all are not a number
             return f"{self.points:g} points, expected {self.expected:g}. The check printed:\n{self.output}"
         if self.answer.message and not re.search(self.answer.message, self.output):
             return f"the check did not print {self.answer.message!r} but:\n{self.output}"
@@ -96,69 +98,80 @@ def read_answers(path: Path) -> list[Answer]:
     return answers
 
 
-def execute(source: str, namespace: dict, name: str) -> tuple[object, str]:
-    """Run a cell as IPython would: (value of its last expression, what it printed on stdout)."""
-    tree = ast.parse(source)
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)  # for tracebacks
-    last = ast.Expression(tree.body.pop().value) if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-        exec(compile(tree, name, "exec"), namespace)
-        value = eval(compile(last, name, "eval"), namespace) if last else None
-    return value, printed.getvalue()
+def run(lab: Lab, only: str = "", jobs: int = 0) -> Iterator[Outcome]:
+    """Every answer of a lab (or of its exercises whose name starts with `only`), one outcome each, as they come.
+
+    `jobs`: how many at once (0: as many as cores).  Raises `LabError` if the lab's own cells do not run.
+    """
+    if not hasattr(os, "fork"):
+        raise LabError("Kept answers run in forked processes, which this system does not have.")
+    asked = {name: exercise for name, exercise in lab.exercises.items() if exercise.is_code and name.startswith(only)}
+    answers = {name: all_answers(lab, exercise) for name, exercise in asked.items()}
+    sources = {f"{name}-check": [answer.source for answer in kept] for name, kept in answers.items()}
+    for tried in _tried({"notebook": lab.notebook, "answers": sources, "jobs": jobs or jobs_here()}, lab):
+        name = tried["check"].removesuffix("-check")
+        answer = answers[name][tried["answer"]]
+        expected = asked[name].points if answer.points is None else answer.points
+        got = float(tried["value"]) if "value" in tried else math.nan
+        output = tried.get("printed", "") + tried.get("lost", "")
+        found = outcomes.Outcome.of(tried["report"]) if tried.get("report") else None
+        yield Outcome(name, answer, expected, got, output, tried["seconds"], found, tried["apart"])
 
 
-def run(lab: Lab, only: str = "") -> Iterator[Outcome]:
-    """Every answer of a lab (or of its exercises whose name starts with `only`), one outcome each, in order."""
-    os.environ["COURSE_BUDGET"], os.environ["MPLBACKEND"] = "small", "Agg"
-    os.environ["NBGRADER_EXECUTION"] = "autograde"
-    cells = lab.notebook.cells
-    checks = [i for i, cell in enumerate(cells) if _role(cell) == "check"]
-    namespace: dict = {"__name__": "__main__"}
-    reference = ""
-    for i, cell in enumerate(cells[: checks[-1] + 1]):
-        if cell.cell_type != "code" or is_demo(cell):
-            continue
-        source, name = Source(cell.source).whole, f"<{lab.name} cell {i}>"
-        if _role(cell) == "solution":
-            reference = cell.source
-        if _role(cell) == "check":
-            exercise = cell.metadata.nbgrader.grade_id.removesuffix("-check")
-            for answer in _all_answers(lab, exercise, reference) if exercise.startswith(only) else ():
-                yield _outcome(exercise, answer, source, float(cell.metadata.nbgrader.points), dict(namespace))
-        execute(source, namespace, name)
+def jobs_here() -> int:
+    """How many answers to try at once: one a core, or this process's share of them in a test run of several."""
+    return max(1, cores() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
-def _all_answers(lab: Lab, exercise: str, reference: str) -> list[Answer]:
-    path = lab.answers_path(exercise)
+def key(lab: Lab) -> str:
+    """Identifies all that decides what becomes of a lab's kept answers."""
+    return keys.key(keys.lab_files(lab.folder) | keys.modules("authoring.answers"))
+
+
+def _tried(asked: dict, lab: Lab) -> Iterator[dict]:
+    """What the process of the lab tells, an outcome a line."""
+    settings = {"COURSE_BUDGET": "small", "NBGRADER_EXECUTION": "autograde", "MPLBACKEND": "Agg"}
+    environment = {**os.environ, **settings, **ONE_THREAD, "OMP_THREAD_LIMIT": "1"}
+    command, pipe = [sys.executable, "-m", "grading.execution.trial"], subprocess.PIPE
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=said) as process:
+            try:
+                with contextlib.suppress(BrokenPipeError), process.stdin as lines:
+                    lines.write(json.dumps(asked).encode())
+                for line in process.stdout:
+                    yield json.loads(line)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            said.seek(0)
+            raise LabError(f"{lab.name}: its own cells do not run.\n{said.read().decode(errors='replace')[-3000:]}")
+
+
+def all_answers(lab: Lab, exercise: Exercise) -> list[Answer]:
+    """The reference, the untouched stub and the answers kept.  Raises `LabError` if they are too few."""
+    path = lab.answers_path(exercise.name)
     if not path.exists():
         raise LabError(
-            f"{lab.name}: no answers/{exercise}.py; each exercise keeps at least two right and three wrong answers."
+            f"{lab.name}: no answers/{path.name}; each exercise keeps at least two right and three wrong answers."
         )
     kept = read_answers(path)
     for kind, least in (("right", 2), ("wrong", 3)):
         if sum(answer.kind == kind for answer in kept) < least:
             raise LabError(f"{path.name}: fewer than {least} {kind} answers.")
     return [
-        Answer("reference", "the lab's own solution", Source(reference).whole),
-        Answer("untouched", "the stub", Source(reference).stub(), 0.0, code=Code.UNTOUCHED),
+        Answer("reference", "the lab's own solution", exercise.reference),
+        Answer("untouched", "the stub", exercise.stub, 0.0, code=Code.UNTOUCHED),
         *kept,
     ]
 
 
-def _outcome(exercise: str, answer: Answer, check: str, full: float, namespace: dict) -> Outcome:
-    began = time.perf_counter()
-    execute(answer.source, namespace, f"<{exercise}>")
-    shown: list[dict] = []
-    with mock.patch("utils.checks.publish", shown.append):
-        value, output = execute(check, namespace, f"<{exercise} check>")
-    expected = full if answer.points is None else answer.points
-    found = outcomes.Outcome.of(shown[-1]) if shown else None
-    return Outcome(exercise, answer, expected, float(value), output, found, time.perf_counter() - began)
-
-
-def _role(cell) -> str:
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "").rpartition("-")[2]
+def told(lab: Lab, outcome: Outcome) -> str:
+    """An outcome in a line, and what is wrong with it below."""
+    mark = "[FAIL]" if outcome.problem else "[OK]"
+    points = f"{outcome.points:5g}/{outcome.expected:<5g}{outcome.seconds:6.1f} s"
+    line = f"{mark} {lab.name} {outcome.exercise:18s} {outcome.answer.kind:9s} {points}  {outcome.answer.description}"
+    return f"{line}\n{outcome.problem}" if outcome.problem else line
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -168,13 +181,8 @@ def main(arguments: list[str] | None = None) -> int:
     options, failures = parser.parse_args(arguments), 0
     for lab in Catalogue().chosen(options.labs):
         for outcome in run(lab, options.only):
-            mark = "[FAIL]" if outcome.problem else "[OK]"
-            points = f"{outcome.points:5g}/{outcome.expected:<5g}{outcome.seconds:6.1f} s"
-            answer = f"{outcome.answer.kind:9s} {points}  {outcome.answer.description}"
-            print(f"{mark} {lab.name} {outcome.exercise:18s} {answer}", flush=True)
-            if outcome.problem:
-                failures += 1
-                print(outcome.problem)
+            failures += bool(outcome.problem)
+            print(told(lab, outcome), flush=True)
     return 1 if failures else 0
 
 

@@ -2,14 +2,14 @@
 
     python -m authoring.reference [lab …] [--budget small]
 
-The executed notebook is kept in build/executed/ and run again only when the lab's source, `utils/`, `data/` or the
-budget changes.  Its metadata say what was measured (`measures`).  A check with hidden tests is executed twice, as the
-teacher has it and as students have it: what the second one printed is kept apart, in the cell's metadata.
+The executed notebook is kept in build/executed/ and run again only when its key (`authoring.keys`: the lab, what it
+imports, the pins) or the budget changes.  Its metadata say what was measured (`measures`).  A check with hidden tests
+is executed twice, as the teacher has it and as students have it: what the second one printed is kept apart, in the
+cell's metadata.
 """
 
 import argparse
 import copy
-import hashlib
 import json
 import os
 import platform
@@ -25,6 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 
+from authoring import keys
 from authoring.catalogue import Catalogue
 from authoring.lab import Lab, LabError
 from authoring.source import Source
@@ -60,14 +61,9 @@ def executed(lab: Lab, budget: str = "full", folder: Path = EXECUTED) -> nbforma
 
 
 def fingerprint(lab: Lab, budget: str) -> str:
-    """SHA-256 of all that the outputs of a lab depend on, the libraries' versions aside."""
-    files = [lab.script, *ROOT.glob("utils/**/*.py"), *ROOT.glob("data/**/*")]
-    files += [ROOT / "website" / name for name in ("run.py", "figures.py")]
-    digest = hashlib.sha256(budget.encode())
-    for path in sorted(files):
-        if path.is_file() and path.suffix not in (".md", ".pyc"):
-            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    """Identifies all that the outputs of a lab depend on; `grading`, which lends its kernels, changes none of them."""
+    own = keys.lab_files(lab.folder, answers=False) | keys.modules("authoring.lab", "website.figures")
+    return keys.key({*own, Path(__file__)}, budget)
 
 
 def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") -> nbformat.NotebookNode:

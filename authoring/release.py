@@ -13,6 +13,8 @@ import logging
 import sys
 import tempfile
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -20,9 +22,9 @@ import nbformat
 from authoring.catalogue import Catalogue
 from authoring.lab import OTHERS, SOURCE_LANGUAGE, Lab, LabError
 from authoring.nbgrader import configuration
+from utils.environment import cores
 from utils.files import set_aside, whole
 from utils.notebook.cells import TODO
-
 
 
 def generate(lab: Lab, root: Path, language: str = SOURCE_LANGUAGE) -> Path:
@@ -99,13 +101,18 @@ def check(lab: Lab) -> list[str]:
         if language not in lab.languages:
             problems += [f"{lab.name}: {where} is there, and its catalogue is not whole"] if target.exists() else []
             continue
-        once, twice = released(lab, language), released(lab, language)
-        problems += [] if once == twice else [f"{lab.name}: two releases of the same source differ"]
-        if not target.exists() or target.read_bytes() != once:
+        if not target.exists() or target.read_bytes() != released(lab, language):
             problems.append(f"{lab.name}: {where} is not what its source gives; run `make release`")
         extra = [path.name for path in target.parent.glob("*") if path.suffix == ".py"]
         problems += [f"{lab.name}: teacher's file in notebooks/: {name}" for name in extra]
     return problems
+
+
+def _checked(lab: Lab) -> list[str]:
+    try:
+        return check(lab)
+    except LabError as error:
+        return [str(error)]
 
 
 @contextlib.contextmanager
@@ -126,11 +133,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
     problems = []
+    catalogue = Catalogue()
     try:
-        for lab in Catalogue().chosen(options.labs):
-            if options.check:
-                problems += check(lab)
-            else:
+        chosen = catalogue.chosen(options.labs)
+        if options.check:  # in processes of their own: nbgrader's settings are a process's
+            with ProcessPoolExecutor(max(1, min(len(chosen), cores())), get_context("spawn")) as pool:
+                for found in pool.map(_checked, chosen):
+                    problems += found
+        else:
+            for lab in chosen:
                 for language in lab.languages:
                     print(f"{lab.name} → {release(lab, language).relative_to(lab.root)}")
                 for said in withdraw(lab):
@@ -140,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     for problem in problems:
         print(f"[FAIL] {problem}", file=sys.stderr)
     if options.check and not problems:
-        print("[OK] release: up to date, reproducible, no leak")
+        print("[OK] release: up to date, no leak")
     return 1 if problems else 0
 
 

@@ -1,6 +1,6 @@
 # Targets of the teacher's repository, included by the Makefile.
 
-.PHONY: test test-browser test-slow release students grade report import-moodle moodle bench-grade demo formgrader site \
+.PHONY: check test test-browser test-slow release students grade report import-moodle moodle bench-grade demo formgrader site \
   screenshot pins
 
 $(FULL): $(CORE)
@@ -8,16 +8,23 @@ $(FULL): $(CORE)
 	@$(PIP_INSTALL) --editable '.[grading,cluster,site,dev]'
 	@touch $@
 
-test: setup $(FULL)  ## toute la suite de tests, sauf ce qui dure plusieurs minutes
+# As many tests at once as cores, a module on one of them (its fixtures are made once); `JOBS=0`: one after the other.
+AT_ONCE = -n $(or $(JOBS),auto) --dist loadgroup --no-loadscope-reorder
+
+check: $(FULL)  ## mise en forme, erreurs, types, notebooks à jour et sans fuite : moins d'une minute
+	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+	$(PY) -m mypy
 	$(PY) -m authoring.release --check
-	$(PY) -m pytest -m "not slow and not browser" --durations=10
+
+test: setup check  ## toute la suite de tests, sauf ce qui dure plusieurs minutes (FRESH=1 : sans rien reprendre de ce qui avait réussi)
+	$(PY) -m pytest -m "not slow and not browser" $(AT_ONCE) --durations=10 $(PYTEST_ARGS)
 
 test-browser: setup $(FULL)  ## JupyterLab, formgrader et le site dans Chromium (sans Chromium : rien, et c'est dit)
-	$(PY) -m pytest -m "browser and not slow" -rs --durations=10 tests/browser
+	$(PY) -m pytest -m "browser and not slow" -rs --durations=10 $(PYTEST_ARGS) tests/browser
 
 test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, site entier, installation neuve
-	$(PY) -m pytest -m slow --durations=0 $(PYTEST_ARGS)
+	$(PY) -m pytest -m slow $(AT_ONCE) --durations=0 $(PYTEST_ARGS)
 
 release: $(FULL)  ## solutions/ → notebooks/
 	@$(PY) -m authoring.release

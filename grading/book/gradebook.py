@@ -5,7 +5,6 @@ the ledger.  Only one process does this at a time: SQLite has one writer.
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 import nbformat
@@ -16,13 +15,13 @@ from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from traitlets import Unicode
 
+from authoring import keys
 from authoring.lab import Lab
 from authoring.nbgrader import configuration
 from authoring.release import generate
 from grading.book.ledger import Ledger, fingerprint
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
-from utils.environment import ROOT
 
 
 class RecordError(RuntimeError):
@@ -64,7 +63,8 @@ class Course:
         self.ledger = Ledger(root / "ledger" / self.lab)
         self.source = nbformat.writes(lab.notebook)
         self.config = configuration(root)
-        self.version = hashlib.sha256((self.source + settings(self.config)).encode()).hexdigest()
+        helpers = keys.lab_files(lab.folder, answers=False)
+        self.version = hashlib.sha256((self.source + settings(self.config, helpers)).encode()).hexdigest()
         self.config.CourseDirectory.assignment_id = self.lab
         self.config.CourseDirectory.submitted_directory = str(self.intake)
         self.config.Executed.folder = str(self.ledger.folder)
@@ -135,8 +135,7 @@ class Course:
             raise RecordError(lines[-1].strip() if lines else "unknown failure")
 
 
-def settings(config) -> str:
-    """Whatever else decides a mark: nbgrader's settings, the course's helpers, the versions of the libraries."""
+def settings(config, files: set[Path]) -> str:
+    """Whatever else decides a mark: nbgrader's settings, the helpers in `files`, the versions of the libraries."""
     told = {name: section for name, section in config.items() if name != "CourseDirectory"}
-    helpers = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "utils").rglob("*.py"))]
-    return json.dumps([told, helpers, (ROOT / "constraints.txt").read_text(encoding="utf-8")], default=str)
+    return keys.key(files, told)

@@ -44,7 +44,7 @@ class ExamError(RuntimeError):
     """An examination that did not come to its end: the student's kernel is gone or does not answer as it should."""
 
 
-def _fork() -> int:
+def fork() -> int:
     """As `os.fork`, once nothing is left to collect: a finalizer that waits for a thread would hang in the child.
 
     What is alive is then left alone, by the next collection here (which is quick) and by those in the child (which
@@ -94,9 +94,9 @@ class Lab:
             if fit is None:
                 told = self.loopback(source, name, self.namespace)
                 fit = told is not None and told["value"] == repr(float(cell.metadata.nbgrader.points))
-            child = _fork()
+            child = fork()
             if child == 0:
-                _end_with_parent()
+                end_with_parent()
                 for other in lines:
                     other.close()
                 line.send(b"fit" if fit else b"unfit")
@@ -114,7 +114,7 @@ class Lab:
             if not message:
                 os._exit(0)
             if os.fork() == 0:
-                _end_with_parent()
+                end_with_parent()
                 line.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 signal.alarm(EXAM_SECONDS)
@@ -130,18 +130,29 @@ class Lab:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def loopback(self, source: str, name: str, answers: dict) -> dict | None:
-        """Examine a namespace of this process, across two others: what the check printed and gave."""
+    def loopback(
+        self, source: str, name: str, answers: dict, answer: str = "", seconds: float | None = FITNESS_SECONDS
+    ) -> dict | None:
+        """Examine a namespace of this process, across two others: what the check printed and gave (None: no outcome).
+
+        `answer`: a cell that the student's side runs first, on its own copy of the namespace.
+        """
         (one, other), (result, outcome) = socket.socketpair(), socket.socketpair()
-        student = _fork()
+        student = fork()
         if student == 0:
             for end in (other, result, outcome):  # so that the end of one process is seen by the others
                 end.close()
-            with contextlib.redirect_stdout(io.StringIO()):
-                answering.Answers(one, answers).serve()
-            os._exit(0)
-        exam = _fork()
+            end_with_parent()
+            try:
+                if answer:
+                    execute(answer, answers, "<answer>")
+                with contextlib.redirect_stdout(io.StringIO()):
+                    answering.Answers(one, answers).serve()
+            finally:
+                os._exit(0)
+        exam = fork()
         if exam == 0:
+            end_with_parent()
             one.close()
             result.close()
             try:
@@ -150,7 +161,7 @@ class Lab:
                 os._exit(0)
         for end in (one, other, outcome):
             end.close()
-        told = outcome_of(result, FITNESS_SECONDS)
+        told = outcome_of(result, seconds)
         for child in (student, exam):
             with contextlib.suppress(OSError):
                 os.kill(child, signal.SIGKILL)
@@ -482,9 +493,10 @@ def _raised(told: dict) -> Exception:
     return error
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """When the grader is killed nothing is left running (the thread that made an `Examiner` must outlive it)."""
-    linux.prctl(linux.PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if sys.platform == "linux":
+        linux.prctl(linux.PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _limit_memory() -> None:
@@ -544,7 +556,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m grading.execution.exam", description=__doc__.splitlines()[0])
     parser.add_argument("lines", type=int, nargs="*")
     options = parser.parse_args(arguments)
-    _end_with_parent()
+    end_with_parent()
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0  # no thread before a fork

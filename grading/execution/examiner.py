@@ -136,8 +136,8 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def outcome_of(line: socket.socket, seconds: float) -> dict | None:
-    """What an examination told at its end; None if it did not come to its end in time."""
+def outcome_of(line: socket.socket, seconds: float | None) -> dict | None:
+    """What an examination told at its end; None if it did not come to its end in time (`seconds` None: no limit)."""
     line.settimeout(seconds)
     try:
         return receive(line)[0]

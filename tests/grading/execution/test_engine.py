@@ -139,7 +139,7 @@ def test_a_kernel_is_found_among_processes_that_end(monkeypatch):
 
 
 def test_output_is_bounded(engine, monkeypatch):
-    monkeypatch.setattr("grading.execution.engine.OUTPUT_BYTES", 100_000)
+    monkeypatch.setattr("grading.execution.runner.OUTPUT_BYTES", 100_000)
     some = engine.run(notebook("for _ in range(5): print('x' * 50_000, flush=True)", "print('y'); 1"), {})
     assert some.status == "ok" and len(text(some)[0]) <= 100_000
     assert some.notebook.cells[1].outputs[-1].data["text/plain"] == "1"  # results decide marks: always kept

@@ -100,7 +100,7 @@ def test_the_exit_code_and_a_check_that_breaks(monkeypatch, capsys):
 def test_the_real_machine(cache, in_process):
     """In a process of its own, on an empty cache: every check speaks, and the models are what is missing."""
     program = "from utils.student import doctor; raise SystemExit(doctor.main([]))"
-    out, err = in_process(program).communicate(timeout=120)
+    out, err = in_process(program).communicate(timeout=600)
     lines = out.splitlines()
     assert all(line.startswith(("[OK]", "[WARN]", "[FAIL]")) for line in lines[:-2]), err
     for found in ("Python 3.", "torch 2.", "disque", "mémoire", "processeur", "GPU"):
