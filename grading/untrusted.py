@@ -102,9 +102,9 @@ class FeedbackPage(SafeExporter):
 
 
 class Nonce(Extension):
-    """Gives the scripts of nbgrader's own templates, and no others, the `nonce` of the answer that they are rendered for.
+    """Gives the scripts of nbgrader's own templates the `nonce` of the answer, and no others.
 
-    (nbconvert's templates have a script around what a cell displays as JavaScript.)
+    nbconvert's have none: there, a script stands around what a cell displays as JavaScript.
     """
 
     def preprocess(self, source, name, filename=None):
