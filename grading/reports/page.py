@@ -111,7 +111,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["policy"] = POLICY
+    made.globals["policy"] = Markup(POLICY)
     made.filters |= {"points": points, "share": _share, "reason": reason}
     return made
 

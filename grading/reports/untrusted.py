@@ -104,7 +104,7 @@ class FeedbackPage(SafeExporter):
 class Nonce(Extension):
     """Gives the scripts of nbgrader's own templates, and no others, the `nonce` of the answer they are rendered for.
 
-    (nbconvert's templates have a script around what a cell displays as JavaScript.)
+    nbconvert's have none: there, a script stands around what a cell displays as JavaScript.
     """
 
     def preprocess(self, source, name, filename=None):
