@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
-from utils.environment import ROOT, cache_dir
 
 from authoring import keys
+from utils.environment import ROOT, cache_dir
 
 # Beginning of a test's name (the first that fits) → paths that it reads besides what it imports; folders, whole.
 READS = {

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from utils.environment import ROOT
 
 from authoring import keys
 from tests import working_copy
+from utils.environment import ROOT
 
 TELL = """
 import json, sys
