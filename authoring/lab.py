@@ -7,6 +7,7 @@ import jupytext
 from nbformat import NotebookNode
 
 from utils.environment import ROOT
+from utils.files import natural
 from utils.notebook.demos import DEMO, faults
 
 SOLUTIONS = ROOT / "solutions"
@@ -28,7 +29,8 @@ class LabError(ValueError):
 
 def labs() -> list[str]:
     """The names of the labs, in teaching order."""
-    return sorted(path.parent.name for path in SOLUTIONS.glob("*/*.py") if path.stem == path.parent.name)
+    found = (path.parent.name for path in SOLUTIONS.glob("*/*.py") if path.stem == path.parent.name)
+    return sorted(found, key=natural)
 
 
 def course_url() -> str:

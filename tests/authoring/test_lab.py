@@ -8,6 +8,7 @@ import pytest
 
 from authoring import lab as labs
 from utils.environment import ROOT
+from utils.notebook import releases
 
 
 @pytest.mark.parametrize("lab", labs.labs())
@@ -24,3 +25,15 @@ def test_kept_answers(lab):
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("untouched") == done.stdout.count("reference") > 0
+
+
+def test_labs_are_in_teaching_order(tmp_path, monkeypatch):
+    """For their authors and for their students, who see other folders."""
+    monkeypatch.setattr(labs, "SOLUTIONS", tmp_path / "solutions")
+    monkeypatch.setattr(releases, "NOTEBOOKS", tmp_path / "notebooks")
+    names = ["tp0_quiz", "tp2_causal_lm", "tp10_agents"]
+    for name in names:
+        for path in (tmp_path / "solutions" / name / f"{name}.py", tmp_path / "notebooks" / name / f"{name}.ipynb"):
+            path.parent.mkdir(parents=True)
+            path.write_text("")
+    assert labs.labs() == releases.labs() == names
