@@ -12,7 +12,6 @@ import argparse
 import csv
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -35,6 +34,7 @@ from grading.execution.engine import Options, Run, open_engine
 from grading.execution.sandbox import SandboxError
 from grading.reports import page as pages
 from utils.environment import ROOT, cores
+from utils.files import natural
 from utils.notebook.demos import left_out
 
 
@@ -272,7 +272,7 @@ def _marks(course: Course, student: str) -> Marks:
 
 def write_csv(marks: list[Marks], path: Path) -> None:
     """One line a hand-in, commas between, decimal points; a hand-in that has no mark has no total either."""
-    exercises = sorted({name for mark in marks for name in mark.points}, key=_in_order)
+    exercises = sorted({name for mark in marks for name in mark.points}, key=natural)
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(["student", "lab", *exercises, "total", "max", "to grade by hand", "error"])
@@ -280,12 +280,6 @@ def write_csv(marks: list[Marks], path: Path) -> None:
             scores = [mark.points.get(name, "") for name in exercises]
             total = ["", ""] if mark.error else [mark.total, mark.maximum]
             writer.writerow([mark.student, mark.lab, *scores, *total, " ".join(mark.to_grade), mark.error])
-
-
-def _in_order(exercise: str) -> tuple[int, str]:
-    """ex2 before ex10."""
-    number = re.match(r"ex(\d+)", exercise)
-    return (int(number[1]) if number else 0, exercise)
 
 
 def table(marks: list[Marks]) -> str:

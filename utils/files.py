@@ -1,15 +1,21 @@
-"""Files that must not be lost nor found half-written, and archives that somebody else made."""
+"""Names in their order, files that must not be lost nor found half-written, and archives that somebody else made."""
 
 import contextlib
 import glob
 import itertools
 import os
+import re
 import stat
 import time
 import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+
+def natural(name: str) -> list[str | int]:
+    """The key that sorts names as people number them: tp2 before tp10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 # -------------------------------------------------------------------------------------------------------- writing

@@ -61,6 +61,10 @@ GEMMA_NOTICE = (
 MASKED_WEIGHTS = DATA / "masked_lm" / "weights.safetensors"
 
 
+# Role → (model, tokenizer): what a process loaded ahead for the children that it forks, which need not read it again.
+preloaded: dict[str, tuple] = {}
+
+
 @dataclass(frozen=True)
 class Role:
     """What a role stands for in each profile.
@@ -78,7 +82,7 @@ class Role:
 
 def load_masked_lm():
     """(masked language model, tokenizer): fills `[MASK]`; English.  The model is in eval mode, float32."""
-    return _load("masked")
+    return load("masked")
 
 
 def load_causal_lm():
@@ -86,17 +90,17 @@ def load_causal_lm():
 
     `COURSE_CAUSAL=instruct` takes the model of that role in its place (any causal role).
     """
-    return _load(os.environ.get("COURSE_CAUSAL") or "causal")
+    return load(os.environ.get("COURSE_CAUSAL") or "causal")
 
 
 def load_instruct():
     """(causal language model tuned for dialogue, tokenizer with its chat template); English."""
-    return _load("instruct")
+    return load("instruct")
 
 
 def load_embedder():
     """(encoder, tokenizer) of sentence vectors of 384 dimensions; mean pooling is left to the caller.  English."""
-    return _load("embedder")
+    return load("embedder")
 
 
 def profile() -> str:
@@ -117,7 +121,15 @@ def local_path(role: str) -> Path:
     return _hub_snapshot(role) if profile() == "hub" else cached(role).get()
 
 
-def _load(role: str):
+def load(role: str):
+    """(model, tokenizer) of a role, in eval mode, float32; raises as `local_path` does.
+
+    A model of `preloaded` is given to the first who asks for its role; the next one gets another.
+    """
+    return preloaded.pop(role, None) or _read(role)
+
+
+def _read(role: str):
     from utils import runtime  # before transformers, which reads what it sets
 
     folder, device = local_path(role), runtime.device()

@@ -23,6 +23,7 @@ from authoring.reference import EXECUTED, executed, points
 from authoring.release import released
 from authoring.source import Source
 from utils.environment import ROOT
+from utils.files import natural
 
 EDITIONS = ("student", "teacher")
 INTERACTIVE = "*Cet élément interactif ne fonctionne que dans le notebook.*"
@@ -73,7 +74,8 @@ class Site:
         """Write every page; raises LabError for a link to a file that does not exist."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        cards = sorted(ROOT.glob("data/cards/*.md")) + sorted(ROOT.glob("data/*/README.md"))
+        cards = [*ROOT.glob("data/cards/*.md"), *ROOT.glob("data/*/README.md")]
+        cards.sort(key=lambda path: (path.name == "README.md", natural(path.as_posix())))  # the labs' own come last
         documents = sorted(ROOT.glob("docs/*.md")) if self.edition == "teacher" else []
         documents.sort(key=lambda path: path.name != "teacher-guide.md")  # the guide first, where there is one
         if self.edition == "teacher":

@@ -17,6 +17,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -55,23 +56,12 @@ def share_models(modules: list[str]) -> None:
     In each child the first load of a role gives the shared model, to be written to at will (the pages that change are
     copied); a second load gives another, as it would anywhere.
     """
-    names = [entry.partition(":")[2] for entry in modules if entry.startswith("utils.models:load_")]
+    loader = re.compile(r"utils\.models:load_(\w+?)(?:_lm)?")  # as they are named: load_<role> or load_<role>_lm
+    roles = [found[1] for entry in modules if (found := loader.fullmatch(entry))]
     models = sys.modules.get("utils.models")
-    if not names or models is None:
-        return
-    real, ready = models._load, {}
-
-    def keep(role: str):
-        return ready.setdefault(role, real(role))
-
-    def load(role: str):
-        return ready.pop(role, None) or real(role)
-
-    models._load = keep
-    for name in names:
+    for role in roles if models else ():
         with contextlib.suppress(Exception):  # not in the cache: the student's own call will say so
-            getattr(models, name)()
-    models._load = load
+            models.preloaded[role] = models.load(role)
 
 
 def self_test() -> None:

@@ -1,9 +1,14 @@
 """Every lab: the reference gets full marks, the untouched stub 0, each kept answer its points and its message."""
 
+import shutil
+
 import pytest
 
 from authoring import answers
 from authoring.catalogue import Catalogue
+from authoring.lab import LabError
+from tests.toy_lab import TOY
+from utils.notebook import releases
 
 # Checks of a class that the student writes: it cannot cross over, so they run in the student's kernel.
 UNFIT = {"tp3_prompting": {"ex6_choice"}}
@@ -34,3 +39,53 @@ def test_a_lab_knows_its_exercises_and_what_is_reserved(name):
         wordpiece = lab.exercises["ex1_wordpiece"]
         assert wordpiece.is_reserved("Deux cents mots de critiques tirés au sort")
         assert not wordpiece.is_reserved("Un mot impossible à découper donne [UNK]")
+
+
+def copies(root, orders: dict[str, int]) -> Catalogue:
+    """A course of copies of the toy lab, by name and order, and of empty releases."""
+    for name, order in orders.items():
+        folder = root / "solutions" / name
+        shutil.copytree(TOY.folder, folder)
+        (folder / f"{TOY.name}.py").rename(folder / f"{name}.py")
+        settings = (folder / "lab.toml").read_text().replace("order = 0", f"order = {order}")
+        (folder / "lab.toml").write_text(settings)
+        release = root / "notebooks" / "fr" / name / f"{name}.ipynb"
+        release.parent.mkdir(parents=True)
+        release.write_text("")
+    return Catalogue(root)
+
+
+def test_labs_are_in_teaching_order(tmp_path, monkeypatch):
+    """For their authors and for their students, who see other folders."""
+    names = {"tp10_agents": 10, "tp0_quiz": 0, "tp2_causal_lm": 2}
+    monkeypatch.setattr(releases, "NOTEBOOKS", tmp_path / "notebooks" / "fr")
+    assert copies(tmp_path, names).names == releases.labs() == ["tp0_quiz", "tp2_causal_lm", "tp10_agents"]
+
+
+def test_the_order_is_that_of_the_settings_and_no_two_labs_have_the_same(tmp_path):
+    assert copies(tmp_path / "a", {"tp1_a": 2, "tp2_b": 1}).names == ["tp2_b", "tp1_a"]
+    with pytest.raises(LabError, match="same order, 1"):
+        copies(tmp_path / "b", {"tp1_a": 1, "tp2_b": 1}).names  # noqa: B018  (read when it is asked for)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("order = 0", "order = 'first'", "order = 'first' is no int"),
+        ("minutes = 10", "", "minutes is missing"),
+        ("minutes = 10", "minutes = 10\nmodel = 3", "model is unknown"),
+        ('fr = "Un TP d\'essai"', "", "title.fr is missing"),
+        ("order = 0", "order = ", "cannot be read"),
+    ],
+)
+def test_settings_that_break_a_rule_are_refused(toy, old, new, message):
+    path = toy.folder / "lab.toml"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(LabError, match=message):
+        toy.settings  # noqa: B018  (read when it is asked for)
+
+
+def test_the_title_of_a_lab_is_its_first_heading():
+    assert {lab.name: lab.settings.title["fr"].replace("*", "") for lab in Catalogue()} == {
+        lab.name: lab.title for lab in Catalogue()
+    }

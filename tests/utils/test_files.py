@@ -7,7 +7,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from utils.files import free_name, is_plain, safe_path, set_aside, whole
+from utils.files import free_name, is_plain, natural, safe_path, set_aside, whole
+
+
+def test_names_are_sorted_as_people_number_them():
+    names = ["tp10_agents", "tp2_causal_lm", "tp0_quiz", "ex10_golf", "ex9_tests", "bonus", "tp2", ""]
+    wanted = ["", "bonus", "ex9_tests", "ex10_golf", "tp0_quiz", "tp2", "tp2_causal_lm", "tp10_agents"]
+    assert sorted(names, key=natural) == wanted
 
 
 @pytest.mark.parametrize("durable", [False, True])

@@ -115,6 +115,14 @@ def test_loading_costs_little_more_than_the_bare_library(embedded):
     assert min(times[models.load_instruct]) <= 2 * min(times[bare]) + 0.05
 
 
+def test_a_preloaded_model_is_given_once(monkeypatch):
+    """As processes forked by the grader have it: a second load gives another, as it would anywhere."""
+    monkeypatch.setattr(models, "_read", lambda role: (f"another {role}", "tokenizer"))
+    monkeypatch.setitem(models.preloaded, "masked", ("the shared one", "tokenizer"))
+    loaded = [models.load_masked_lm()[0], models.load_masked_lm()[0], models.load_embedder()[0]]
+    assert loaded == ["the shared one", "another masked", "another embedder"]
+
+
 def test_loading_says_nothing(embedded, capfd):
     models.load_embedder()
     assert capfd.readouterr() == ("", "")

@@ -11,6 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from utils.environment import ROOT
+from utils.files import natural
 from utils.notebook.cells import Unusable, course, grade_id, parsed, same
 from utils.notebook.matching import RECOGNISED, recognised
 
@@ -19,7 +20,8 @@ NOTEBOOKS = ROOT / "notebooks" / "fr"
 
 def labs() -> list[str]:
     """The names of the labs, in teaching order."""
-    return sorted(path.parent.name for path in NOTEBOOKS.glob("*/*.ipynb") if path.stem == path.parent.name)
+    found = (path.parent.name for path in NOTEBOOKS.glob("*/*.ipynb") if path.stem == path.parent.name)
+    return sorted(found, key=natural)
 
 
 def path_of(lab: str) -> Path:
