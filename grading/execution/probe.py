@@ -17,7 +17,6 @@ from nbformat.v4 import new_code_cell
 from utils.outcome import State, shown_by
 from utils.paths import ROOT
 
-ALTERED = "à vérifier : le notebook modifie les outils de la correction"
 # Read, not imported: it brings torch, and the grader starts a second sooner without.
 _TOOLS = ast.parse((ROOT / "utils" / "checks.py").read_text(encoding="utf-8"))
 _PUBLIC = {node.name for node in _TOOLS.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
