@@ -116,7 +116,7 @@ def test_a_link_to_nothing_stops_the_pages(toy_course, tmp_path):
     with pytest.raises(LabError, match="leads nowhere"):
         site.links("[x](absent.md)", pages.ROOT / "README.md")
     assert site.links("[x](https://a.example/b)", pages.ROOT / "README.md") == "[x](https://a.example/b)"
-    assert "/blob/main/utils/doctor.py" in site.links("[x](utils/student/doctor.py)", pages.ROOT / "README.md")
+    assert "/blob/main/utils/student/doctor.py" in site.links("[x](utils/student/doctor.py)", pages.ROOT / "README.md")
     assert "/blob/" not in site.links("```\n[x](utils/student/doctor.py)\n```", pages.ROOT / "README.md")
 
 
