@@ -75,7 +75,8 @@ def read_settings(path: Path) -> Settings:
     wrong += [f"{key}.fr is missing" for key in ("title", "subject") if "fr" not in found.get(key, {"fr": ""})]
     if wrong:
         raise LabError(f"{path.parent.name}/lab.toml: {'; '.join(wrong)}.")
-    return Settings(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+    values: dict = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
+    return Settings(**values)
 
 
 # -------------------------------------------------------------------------------------------------------- exercises
@@ -269,9 +270,9 @@ def read_script(text: str, name: str, root: Path, language: str = SOURCE_LANGUAG
     notebook = jupytext.reads(text, fmt="py:percent")
     if wrong := naming.faults(notebook.cells):
         raise LabError(f"{name}: {'; '.join(wrong)}.")
-    ids, seen = naming.names(notebook.cells), set()
-    for cell, cell.id in zip(notebook.cells, ids, strict=True):
-        told = cell.metadata
+    seen: set[str] = set()
+    for cell, own in zip(notebook.cells, naming.names(notebook.cells), strict=True):
+        cell.id, told = own, cell.metadata
         cell.metadata = NotebookNode({"tags": [DEMO]} if DEMO in told.get("tags", []) else {})
         if "role" in told or "exercise" in told:
             where = f"{name}, cell {cell.id} ({cell.source.splitlines()[0][:60] if cell.source else 'empty'})"

@@ -30,7 +30,7 @@ def _(message: str) -> str:
     return _catalogue(language()).gettext(message)
 
 
-def ngettext(singular: str, plural: str, number: float) -> str:
+def ngettext(singular: str, plural: str, number: int) -> str:
     """The message that goes with `number`, in the language of the moment."""
     return _catalogue(language()).ngettext(singular, plural, number)
 
