@@ -16,7 +16,7 @@ from pathlib import Path
 
 from authoring import measures
 from authoring.catalogue import Catalogue
-from authoring.lab import OTHERS, SOURCE_LANGUAGE, Lab, LabError
+from authoring.lab import OTHERS, SOURCE_LANGUAGE, Lab, LabError, project
 from utils import labs as course
 from utils.files import whole
 
@@ -141,8 +141,10 @@ def index(catalogue: Catalogue) -> str:
 
 
 def needs(lab: Lab) -> course.Needs:
-    """What students' tools know of a lab."""
+    """What students' tools know of a lab.  Raises `LabError` for an extra that pyproject.toml does not have."""
     told = lab.settings
+    if told.extra and told.extra not in (extras := project(lab.root).get("optional-dependencies", {})):
+        raise LabError(f"{lab.name}/lab.toml: no extra {told.extra!r} in pyproject.toml (it has {', '.join(extras)}).")
     memory = max((measure.memory for measure in measures.read(lab)), default=None)
     return course.Needs(lab.name, told.title, told.models, told.corpora, told.extra, memory)
 

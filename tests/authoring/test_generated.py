@@ -115,3 +115,10 @@ def test_check_says_what_is_stale(course, monkeypatch, capsys):
     assert generated.main(["--check"]) == 1
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["README.md", "README.fr.md"]
     assert generated.main([]) == 0 and generated.main(["--check"]) == 0
+
+
+def test_an_extra_that_there_is_not_is_refused(course):
+    settings = course[LAB].folder / "lab.toml"
+    settings.write_text('extra = "agents"\n' + settings.read_text())
+    with pytest.raises(LabError, match="no extra 'agents'"):
+        generated.write(course)
