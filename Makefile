@@ -6,8 +6,8 @@ PY := $(VENV)/bin/python
 # The pins also hold for what builds a package that has no wheel (PIP_BUILD_CONSTRAINT: pip 25.3 and later).
 PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(PY) -m pip install
 LAB_ARGS ?=
-# The model roles that the labs use today; `make setup ROLES="masked causal"` brings fewer.
-ROLES ?= masked causal instruct embedder
+# The labs whose models, corpora and libraries come: all, or make lab LABS="tp1_mlm tp4_rag"
+LABS ?=
 # A Python of your choice: make lab PYTHON=/path/to/python3.12
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
@@ -20,12 +20,12 @@ $(shell { [ "$$(cat $(CORE) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c ''; } 2>/d
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup ready lab update handin clean
+.PHONY: help setup ready extras lab update handin clean
 
 help:  ## cette liste
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
 
-lab: setup  ## installe tout au besoin, puis ouvre JupyterLab sur notebooks/
+lab: setup  ## installe tout au besoin, puis ouvre JupyterLab sur notebooks/ (LABS="tp1_mlm tp4_rag" : de quoi faire ces TP)
 	@echo "==> JupyterLab : ouvrez l'adresse affichée ci-dessous (Ctrl+C pour arrêter)"
 	@mkdir -p notebooks
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --no-browser --log-level=WARN --ServerApp.root_dir=notebooks $(ALLOW_ROOT) $(LAB_ARGS)
@@ -38,18 +38,16 @@ handin: $(CORE)  ## NOTEBOOK=tp1_mlm.ipynb : vérifie un notebook et prépare l'
 	@$(if $(NOTEBOOK),,echo "Indiquez le notebook : make handin NOTEBOOK=tp1_mlm.ipynb"; exit 1)
 	@$(PY) -m utils.student.handin "$(NOTEBOOK)"
 
-setup: $(CORE)  ## environnement, modèles, données, diagnostic ; sans ouvrir JupyterLab
+setup: extras  ## environnement, modèles, données, diagnostic ; sans ouvrir JupyterLab
 	@echo "==> Modèles et données"
-	@$(PY) -m utils.models fetch $(ROLES)
-	@$(PY) -m utils.corpora fetch
+	@$(PY) -m utils.labs fetch $(LABS)
 	@echo "==> Diagnostic"
-	@$(PY) -m utils.student.doctor || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
+	@$(PY) -m utils.student.doctor $(LABS) || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
 
 # As setup, saying only what is wrong: for what comes before something else.
-ready: $(CORE)
-	@$(PY) -m utils.models fetch $(ROLES) > /dev/null
-	@$(PY) -m utils.corpora fetch > /dev/null
-	@$(PY) -m utils.student.doctor --brief || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
+ready: extras
+	@$(PY) -m utils.labs fetch $(LABS) > /dev/null
+	@$(PY) -m utils.student.doctor --brief $(LABS) || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
 
 $(CORE): pyproject.toml constraints.txt
 	@echo "==> Environnement Python dans $(VENV)/"
@@ -57,6 +55,13 @@ $(CORE): pyproject.toml constraints.txt
 	@echo "==> Bibliothèques (quelques minutes la première fois)"
 	@$(PIP_INSTALL) --editable .
 	@echo "$(CURDIR)" > $@
+
+# The libraries that only these labs want, each extra of pyproject.toml once.
+extras: $(CORE)
+	@extras=$$($(PY) -m utils.labs extras $(LABS)) || exit 1; for extra in $$extras; do \
+	  [ $(VENV)/extra-$$extra.stamp -nt $(CORE) ] || \
+	  { $(PIP_INSTALL) --editable ".[$$extra]" && touch $(VENV)/extra-$$extra.stamp; } || exit 1; \
+	done
 
 $(VENV):
 	@for python in $(CANDIDATES); do \

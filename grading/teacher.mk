@@ -1,6 +1,6 @@
 # Targets of the teacher's repository, included by the Makefile.
 
-.PHONY: check test test-browser test-slow release students grade report import-moodle moodle bench-grade demo formgrader site \
+.PHONY: check test test-browser test-slow release measure students grade report import-moodle moodle bench-grade demo formgrader site \
   screenshot pins
 
 $(FULL): $(CORE)
@@ -16,6 +16,7 @@ check: $(FULL)  ## mise en forme, erreurs, types, notebooks à jour et sans fuit
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m authoring.release --check
+	$(PY) -m authoring.generated --check
 
 test: setup check  ## toute la suite de tests, sauf ce qui dure plusieurs minutes (FRESH=1 : sans rien reprendre de ce qui avait réussi)
 	$(PY) -m pytest -m "not slow and not browser" $(AT_ONCE) --durations=10 $(PYTEST_ARGS)
@@ -26,8 +27,13 @@ test-browser: setup $(FULL)  ## JupyterLab, formgrader et le site dans Chromium 
 test-slow: setup $(FULL)  ## les tests longs : notebooks entiers, site entier, installation neuve
 	$(PY) -m pytest -m slow $(AT_ONCE) --durations=0 $(PYTEST_ARGS)
 
-release: $(FULL)  ## solutions/ → notebooks/
+release: $(FULL)  ## solutions/ → notebooks/, et ce que les README et docs/ disent des TP
 	@$(PY) -m authoring.release
+	@$(PY) -m authoring.generated
+
+measure: setup $(FULL)  ## LAB=tp1_mlm : exécute le corrigé, budget complet, et note ce qu'il demande → solutions/<tp>/measures.json
+	@$(if $(LAB),,echo "Indiquez le TP : make measure LAB=tp1_mlm"; exit 1)
+	@$(PY) -m authoring.reference $(LAB) --measure
 
 students: release  ## TO=../cours-etudiants : le dépôt à donner aux étudiants, sans solutions ni tests ni correction
 	@$(PY) -m authoring.edition "$(TO)"

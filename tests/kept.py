@@ -25,6 +25,7 @@ READS = {
     "tests/authoring/test_lab.py": (),
     "tests/authoring/test_answers.py": (),
     "tests/authoring/test_keys.py": None,  # any file of the course
+    "tests/authoring/test_new_lab.py": None,
     "tests/notebooks/test_whole_labs.py::test_tp2": ("solutions/tp2_causal_lm", "data/tp2_causal_lm"),
     "tests/notebooks/": ("notebooks", "data/masked_lm"),
     "tests/grading/test_redteam.py": ("solutions", "data", "notebooks"),

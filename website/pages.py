@@ -2,7 +2,7 @@
 
 Two editions.  "student": the released cells, with the outputs of the reference run for the given, demonstration and
 check cells, never a solution nor a hidden test.  "teacher": the solutions, the hidden tests, the answers kept with
-their marks, and docs/*.md.
+their marks, docs/*.md and the labs' session plans.
 """
 
 import base64
@@ -79,12 +79,13 @@ class Site:
         documents = sorted(ROOT.glob("docs/*.md")) if self.edition == "teacher" else []
         documents.sort(key=lambda path: path.name != "teacher-guide.md")  # the guide first, where there is one
         if self.edition == "teacher":
+            documents += [plan for lab in self.labs if (plan := lab.lab.folder / "plan.md").exists()]
             documents += [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
         # All the names first: pages link to one another.
         self.pages = {ROOT / "README.fr.md": "index" if self.edition == "student" else "etudiants"}
         self.pages |= {ROOT / "LICENSES.md": "licences"}
         self.pages |= {path: f"cartes/{_card_name(path)}" for path in cards}
-        self.pages |= {path: f"documents/{path.stem.lower()}" for path in documents}
+        self.pages |= {path: f"documents/{_document_name(path)}" for path in documents}
         for lab in self.labs:
             for path in (lab.lab.release_path(), lab.lab.script):
                 self.pages[path] = f"tp/{lab.name}"
@@ -372,6 +373,10 @@ def _unescaped(expression: str) -> str:
 
 def _card_name(path: Path) -> str:
     return path.stem if path.parent.name == "cards" else path.parent.name
+
+
+def _document_name(path: Path) -> str:
+    return f"plan-{path.parent.name}" if path.name == "plan.md" else path.stem.lower()
 
 
 def _toctree(names: list[str], caption: str = "", hidden: bool = False) -> str:

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 from utils.environment import ROOT
 from utils.files import natural
+from utils.labs import INDEX, read
 from utils.notebook.cells import Unusable, course, grade_id, parsed, same
 from utils.notebook.matching import RECOGNISED, recognised
 
@@ -19,9 +20,11 @@ NOTEBOOKS = ROOT / "notebooks" / "fr"
 
 
 def labs() -> list[str]:
-    """The names of the labs, in teaching order."""
+    """The names of the labs, in teaching order; those that the index does not know come last."""
+    index = NOTEBOOKS.parent / INDEX.name
+    order = {lab.name: i for i, lab in enumerate(read(index))} if index.exists() else {}
     found = (path.parent.name for path in NOTEBOOKS.glob("*/*.ipynb") if path.stem == path.parent.name)
-    return sorted(found, key=natural)
+    return sorted(found, key=lambda name: (order.get(name, len(order)), natural(name)))
 
 
 def path_of(lab: str) -> Path:

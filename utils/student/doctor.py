@@ -1,10 +1,10 @@
 """What works on this machine and what does not, with the mend: the first thing to run, and to join to a bug report.
 
-    python -m utils.student.doctor [--deep]
+    python -m utils.student.doctor [--deep] [lab …]
 
 Prints lines that start with [OK], [WARN] or [FAIL], in French; the exit code is 1 if there is a [FAIL].
 Nothing is imported at the top but the standard library, so that it can tell what is missing; what takes seconds to
-import comes last.
+import comes last.  What each lab needs is said in notebooks/labs.json; where labs are named, only that counts.
 """
 
 import argparse
@@ -19,12 +19,14 @@ from importlib import metadata
 from pathlib import Path
 
 from utils import environment
+from utils import labs as course
 from utils.environment import ROOT
+from utils.labs import Needs
 from utils.language import figure
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported, as in pyproject.toml
 GIB = 2**30
-NEEDED_MEMORY, NEEDED_DISK = 3.5, 3.0  # GiB: peak of the heaviest lab; models and corpora with room to convert them
+NEEDED_DISK = 3.0  # GiB: models and corpora with room to convert them
 INSTALL = "python -m pip install -e . -c constraints.txt"
 
 
@@ -40,11 +42,11 @@ class Line:
         return f"[{self.status}] {self.found}" + (f" → {self.mend}" if self.mend else "")
 
 
-def diagnose(deep: bool) -> Iterator[Line]:
+def diagnose(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     """Every finding, in the order in which one would mend them; a check that breaks is itself a finding."""
     for name, check in CHECKS.items():
         try:
-            yield from check(deep)
+            yield from check(deep, labs)
         except ImportError as error:
             yield Line("FAIL", f"{name} : {error}", INSTALL)
         except Exception as error:
@@ -64,8 +66,10 @@ def python_lines(version: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Li
         yield Line("WARN", "pip est absent : les modèles ne pourront pas venir", "python -m ensurepip --upgrade")
 
 
-def package_lines(required: list[str], pins: list[str], version_of: Callable[[str], str | None]) -> Iterator[Line]:
-    """Each required library against its lower bound and its pin; then, in one line, the other pins that differ.
+def package_lines(
+    required: list[str], pins: list[str], version_of: Callable[[str], str | None], others: bool = True
+) -> Iterator[Line]:
+    """Each required library against its lower bound and its pin; then, with `others`, the other pins that differ.
 
     `required`: the dependencies of pyproject.toml; `pins`: the lines of constraints.txt; `version_of`: the version of
     a distribution, or None when it is not installed.
@@ -91,34 +95,48 @@ def package_lines(required: list[str], pins: list[str], version_of: Callable[[st
             yield Line("WARN", f"{name} {installed} ; le cours est testé avec {pin}", mend)
         else:
             yield Line("OK", f"{name} {installed}")
-    others = {name: (version_of(name), pin) for name, pin in pinned.items() if name not in names}
+    unnamed = {name: (version_of(name), pin) for name, pin in pinned.items() if others and name not in names}
     different = [
         f"{name} {installed} ({pin})"
-        for name, (installed, pin) in others.items()
+        for name, (installed, pin) in unnamed.items()
         if installed is not None and Version(installed).public != Version(pin).public
     ]
     if different:
         yield Line("WARN", f"autres versions que celles testées (entre parenthèses) : {', '.join(different)}", INSTALL)
 
 
-def cached_lines(module: str, entries: dict, deep: bool) -> Iterator[Line]:
-    """The models or corpora (name -> `CachedFolder`) of a module: present, and with `deep` every hash right."""
-    for name, folder in entries.items():
-        mend = f"python -m {module} fetch {name}"
+def extra_lines(users: dict[str, list[str]], extras: dict[str, list[str]], *known) -> Iterator[Line]:
+    """The libraries that only some labs want.
+
+    `users`: extra → the labs that ask for it; `extras`: extra → its requirements; `known`: as in `package_lines`.
+    """
+    for extra, labs in users.items():
+        for line in package_lines(extras[extra], *known, others=False):
+            yield Line(line.status, f"{line.found} ({', '.join(labs)})", line.mend)
+
+
+def cached_lines(module: str, entries: dict, users: dict[str, list[str]], deep: bool) -> Iterator[Line]:
+    """The models or corpora of a module: present, and with `deep` every hash right.
+
+    `entries`: name → `CachedFolder`; `users`: name → the labs that ask for it.
+    """
+    for name, labs in users.items():
+        folder, mend = entries[name], f"python -m {module} fetch {name}"
+        shown = f"{name} ({', '.join(labs)})"
         if not folder.is_intact():
-            yield Line("FAIL", f"{name} : absent ou incomplet", mend)
+            yield Line("FAIL", f"{shown} : absent ou incomplet", mend)
         elif deep and (damaged := folder.damaged_files()):
-            yield Line("FAIL", f"{name} : abîmé ({', '.join(damaged)})", mend)
+            yield Line("FAIL", f"{shown} : abîmé ({', '.join(damaged)})", mend)
         else:
-            yield Line("OK", f"{name} : présent" + (", empreintes justes" if deep else ""))
+            yield Line("OK", f"{shown} : présent" + (", empreintes justes" if deep else ""))
 
 
-def memory_lines(total: float, available: float) -> Iterator[Line]:
-    """Memory, in GiB."""
+def memory_lines(total: float, available: float, needed: float) -> Iterator[Line]:
+    """Memory, in GiB; `needed`: by the heaviest lab, at its peak."""
     shown = f"mémoire : {_number(available)} Gio libres sur {_number(total)}"
-    if total < NEEDED_MEMORY:
-        yield Line("FAIL", shown, f"les TP demandent {_number(NEEDED_MEMORY)} Gio : essayez Colab")
-    elif available < NEEDED_MEMORY:
+    if total < needed:
+        yield Line("FAIL", shown, f"les TP demandent {_number(needed)} Gio : essayez Colab")
+    elif available < needed:
         yield Line("WARN", shown, "fermez des programmes et les notebooks qui ne servent plus")
     else:
         yield Line("OK", shown)
@@ -135,16 +153,17 @@ def disk_lines(folder: Path, free: float, writable: bool) -> Iterator[Line]:
         yield Line("OK", f"disque : {_number(free)} Gio libres pour {folder}")
 
 
-def _python(deep: bool) -> Iterator[Line]:
+def _python(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     return python_lines()
 
 
-def _packages(deep: bool) -> Iterator[Line]:
+def _packages(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return package_lines(project["dependencies"], pins, _installed)
+    yield from package_lines(project["dependencies"], pins, _installed)
+    yield from extra_lines(course.users(labs, "extra"), project["optional-dependencies"], pins, _installed)
 
 
 def _installed(name: str) -> str | None:
@@ -154,39 +173,42 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _models(deep: bool) -> Iterator[Line]:
+def _models(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     from utils import models
 
     if models.profile() == "hub":
         return iter([Line("OK", "COURSE_MODELS=hub : les modèles viennent du hub")])
-    return cached_lines("utils.models", {role: models.cached(role) for role in models.ROLES}, deep)
+    users = course.users(labs, "models")
+    return cached_lines("utils.models", {role: models.cached(role) for role in users}, users, deep)
 
 
-def _corpora(deep: bool) -> Iterator[Line]:
+def _corpora(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     from utils import corpora
 
-    return cached_lines("utils.corpora", {name: corpora.cached(name) for name in corpora.CORPORA}, deep)
+    users = course.users(labs, "corpora")
+    return cached_lines("utils.corpora", {name: corpora.cached(name) for name in users}, users, deep)
 
 
-def _memory(deep: bool) -> Iterator[Line]:
+def _memory(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     import psutil
 
     memory = psutil.virtual_memory()
-    return memory_lines(memory.total / GIB, memory.available / GIB)
+    needed = max((lab.memory or 0 for lab in labs), default=0)
+    return memory_lines(memory.total / GIB, memory.available / GIB, needed)
 
 
-def _disk(deep: bool) -> Iterator[Line]:
+def _disk(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     folder = environment.cache_dir()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     return disk_lines(folder, shutil.disk_usage(existing).free / GIB, os.access(existing, os.W_OK))
 
 
-def _processor(deep: bool) -> Iterator[Line]:
+def _processor(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     threads = environment.threads()
     yield Line("OK", f"processeur : {threads} cœur{'s' if threads > 1 else ''} pour les calculs")
 
 
-def _gpu(deep: bool) -> Iterator[Line]:
+def _gpu(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     import torch
 
     if torch.cuda.is_available():
@@ -195,7 +217,7 @@ def _gpu(deep: bool) -> Iterator[Line]:
         yield Line("OK", "GPU : aucun (aucun TP n'en a besoin)")
 
 
-CHECKS: dict[str, Callable[[bool], Iterator[Line]]] = {
+CHECKS: dict[str, Callable[[bool, list[Needs]], Iterator[Line]]] = {
     "Python": _python,
     "bibliothèques": _packages,
     "modèles": _models,
@@ -217,9 +239,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=name, description="Ce qui marche sur cette machine.")
     parser.add_argument("--deep", action="store_true", help="vérifie aussi l'empreinte de chaque fichier du cache")
     parser.add_argument("--brief", action="store_true", help="ne dit que ce qui ne va pas")
+    parser.add_argument("labs", nargs="*", metavar="tp", help="ne regarde que ce que ces TP demandent")
     options = parser.parse_args(arguments)
+    try:
+        labs = course.chosen(options.labs)
+    except ValueError as error:
+        parser.error(str(error))
     failures = 0
-    for line in diagnose(options.deep):
+    for line in diagnose(options.deep, labs):
         if line.status != "OK" or not options.brief:
             print(line, flush=True)
         failures += line.status == "FAIL"

@@ -1,5 +1,7 @@
 """Every finding has its line, its mend, and counts in the exit code."""
 
+import re
+
 import pytest
 
 from utils import models
@@ -56,21 +58,29 @@ def test_the_mend_of_a_package_is_its_pin():
 
 def test_cached(tmp_path):
     folder = CachedFolder(tmp_path / "m", {}, lambda partial: (partial / "w").write_text("good"))
-    entries = {"masked": folder}
-    assert by_status(doctor.cached_lines("utils.models", entries, False)) == [("FAIL", "masked : absent ou incomplet")]
+
+    def lines(deep):
+        return list(doctor.cached_lines("utils.models", {"masked": folder}, {"masked": ["tp1", "tp7"]}, deep))
+
+    assert by_status(lines(False)) == [("FAIL", "masked (tp1, tp7) : absent ou incomplet")]
     folder.get()
-    assert by_status(doctor.cached_lines("utils.models", entries, True)) == [
-        ("OK", "masked : présent, empreintes justes")
-    ]
+    assert by_status(lines(True)) == [("OK", "masked (tp1, tp7) : présent, empreintes justes")]
     (tmp_path / "m" / "w").write_text("evil")
-    assert [line.status for line in doctor.cached_lines("utils.models", entries, False)] == ["OK"]
-    (line,) = doctor.cached_lines("utils.models", entries, True)
-    assert str(line) == "[FAIL] masked : abîmé (w) → python -m utils.models fetch masked"
+    assert [line.status for line in lines(False)] == ["OK"]
+    (line,) = lines(True)
+    assert str(line) == "[FAIL] masked (tp1, tp7) : abîmé (w) → python -m utils.models fetch masked"
+
+
+def test_the_libraries_of_a_lab():
+    """Those of its extra; which lab wants them is said, what else is installed is not said again."""
+    known = (PINS, {"torch": "2.13.0", "six": "1.16.0"}.get)
+    (line,) = doctor.extra_lines({"agents": ["tp8"]}, {"agents": ["tqdm>=4.66"], "vision": ["torch>=2.6"]}, *known)
+    assert str(line) == '[FAIL] tqdm est absent (tp8) → python -m pip install "tqdm==4.70.1"'
 
 
 @pytest.mark.parametrize(("total", "available", "status"), [(2, 1, "FAIL"), (8, 1, "WARN"), (8, 6, "OK")])
 def test_memory(total, available, status):
-    (line,) = doctor.memory_lines(total, available)
+    (line,) = doctor.memory_lines(total, available, 3.5)
     assert line.status == status and f"{available},0 Gio libres sur {total},0" in line.found
 
 
@@ -81,10 +91,10 @@ def test_disk(tmp_path, free, writable, status):
 
 
 def test_the_exit_code_and_a_check_that_breaks(monkeypatch, capsys):
-    def good(deep):
+    def good(deep, labs):
         yield Line("OK", f"profond : {deep}")
 
-    def broken(deep):
+    def broken(deep, labs):
         raise ImportError("No module named 'psutil'")
         yield
 
@@ -106,17 +116,30 @@ def test_the_real_machine(cache, in_process):
     for found in ("Python 3.", "torch 2.", "disque", "mémoire", "processeur", "GPU"):
         assert any(found in line for line in lines), found
     for role in models.ROLES:  # every one is a lab's
-        assert f"[FAIL] {role} : absent ou incomplet → python -m utils.models fetch {role}" in lines
-    assert "[FAIL] film_reviews : absent ou incomplet → python -m utils.corpora fetch film_reviews" in lines
+        assert any(re.fullmatch(rf"\[FAIL\] {role} \(tp.*\) : absent ou incomplet → .* fetch {role}", x) for x in lines)
+    missing = "absent ou incomplet → python -m utils.corpora fetch film_reviews"
+    assert f"[FAIL] film_reviews (tp1_mlm) : {missing}" in lines
     assert not cache.exists()  # a diagnosis writes nothing
+
+
+def test_labs_that_are_named_are_all_that_counts(cache, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "CHECKS", {name: doctor.CHECKS[name] for name in ("modèles", "corpus")})
+    assert doctor.main(["tp0_quiz"]) == 0 and "[FAIL]" not in capsys.readouterr().out
+    assert doctor.main(["tp1_mlm", "tp0_quiz"]) == 1
+    found = re.findall(r"\[FAIL\] (\w+) \((.*)\)", capsys.readouterr().out)
+    assert found == [(name, "tp1_mlm") for name in ("masked", "film_reviews", "general_english")]
+    with pytest.raises(SystemExit):
+        doctor.main(["tp99"])
+    assert "TP inconnu : tp99" in capsys.readouterr().err
 
 
 def test_only_the_last_check_imports_torch(in_process):
     """It takes seconds; whatever else is to be said is said in less than one."""
     code = """import sys
+from utils import labs
 from utils.student import doctor
 *first, last = doctor.CHECKS.values()
-found = [line for check in first for line in check(False)]
+found = [line for check in first for line in check(False, labs.read())]
 print(len(found) > 20, {"torch", "transformers", "datasets", "numpy"} & sys.modules.keys())"""
     out, err = in_process(code).communicate(timeout=120)
     assert out == "True set()\n", out + err
