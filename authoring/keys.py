@@ -24,7 +24,7 @@ def key(files: Iterable[Path], *settings: object) -> str:
     """SHA-256 of the contents of files, of the pins, and of settings (anything that JSON or `str` can tell)."""
     digest = hashlib.sha256(json.dumps(settings, default=str, sort_keys=True).encode())
     for path in sorted({*files, PINS}):
-        name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
+        name = f"{path.parent.name}/{path.name}"  # the same for a copy of a lab elsewhere
         digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 

@@ -24,3 +24,17 @@ def rewritten(lab: Lab, old: str, new: str) -> Lab:
     assert old in SOURCE
     lab.script.write_text(SOURCE.replace(old, new), encoding="utf-8")
     return Lab(lab.root, lab.name)
+
+
+def copies(root, orders: dict[str, int]) -> Catalogue:
+    """A course of copies of the toy lab, by name and order, and of empty releases."""
+    for name, order in orders.items():
+        folder = root / "solutions" / name
+        shutil.copytree(TOY.folder, folder)
+        (folder / f"{TOY.name}.py").rename(folder / f"{name}.py")
+        settings = (folder / "lab.toml").read_text().replace("order = 0", f"order = {order}")
+        (folder / "lab.toml").write_text(settings)
+        release = root / "notebooks" / "fr" / name / f"{name}.ipynb"
+        release.parent.mkdir(parents=True)
+        release.write_text("")
+    return Catalogue(root)

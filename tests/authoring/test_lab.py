@@ -1,13 +1,11 @@
 """Every lab: the reference gets full marks, the untouched stub 0, each kept answer its points and its message."""
 
-import shutil
-
 import pytest
 
 from authoring import answers
 from authoring.catalogue import Catalogue
 from authoring.lab import LabError
-from tests.toy_lab import TOY
+from tests.toy_lab import copies
 from utils.notebook import releases
 
 # Checks of a class that the student writes: it cannot cross over, so they run in the student's kernel.
@@ -39,20 +37,6 @@ def test_a_lab_knows_its_exercises_and_what_is_reserved(name):
         wordpiece = lab.exercises["ex1_wordpiece"]
         assert wordpiece.is_reserved("Deux cents mots de critiques tirés au sort")
         assert not wordpiece.is_reserved("Un mot impossible à découper donne [UNK]")
-
-
-def copies(root, orders: dict[str, int]) -> Catalogue:
-    """A course of copies of the toy lab, by name and order, and of empty releases."""
-    for name, order in orders.items():
-        folder = root / "solutions" / name
-        shutil.copytree(TOY.folder, folder)
-        (folder / f"{TOY.name}.py").rename(folder / f"{name}.py")
-        settings = (folder / "lab.toml").read_text().replace("order = 0", f"order = {order}")
-        (folder / "lab.toml").write_text(settings)
-        release = root / "notebooks" / "fr" / name / f"{name}.ipynb"
-        release.parent.mkdir(parents=True)
-        release.write_text("")
-    return Catalogue(root)
 
 
 def test_labs_are_in_teaching_order(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from grading import demo, grade
-from tests.toy_lab import LAB, TOY
+from tests.toy_lab import LAB, TOY, copies
 
 
 @pytest.fixture
@@ -96,8 +96,9 @@ def test_the_table_of_marks_keeps_the_labs_graded_before(monkeypatch, tmp_path, 
 
     of = {"tp1": [mark("tp1")], "tp2": [mark("tp2")], "tp3": [mark("tp3", "new", "pas encore")]}
     monkeypatch.setattr(grade, "COURSE", tmp_path)
-    monkeypatch.setattr(grade, "labs", lambda: list(of))
-    monkeypatch.setattr(grade, "marks_of", lambda root, lab: of[lab])
+    catalogue = copies(tmp_path, {"tp1": 1, "tp2": 2, "tp3": 3})
+    monkeypatch.setattr(grade, "Catalogue", lambda: catalogue)
+    monkeypatch.setattr(grade, "marks_of", lambda root, lab: of[lab.name])
     monkeypatch.setattr("grading.reports.class_report.write_report", lambda root, lab: None)
     for state, code in (("recorded", 0), ("aside", 0), ("failed", 1)):
         error = "" if state == "recorded" else "une phrase"

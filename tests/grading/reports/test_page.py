@@ -66,7 +66,7 @@ def test_no_hand_in_says_that_the_grader_stopped_it(graded):
         if cell.metadata.get("nbgrader", {}).get("grade_id") == "ex1_double-solution":
             cell.source = "class NoyauAltere(Exception): pass\nraise NoyauAltere('à vérifier : rien')"
     nbformat.write(notebook, path)
-    grade.grade(graded, LAB)
+    grade.grade(graded, TOY)
     text = article(page(graded, "boris"), "Exercice 1")
     assert "s'arrête sur NoyauAltere : à vérifier" in text and "relecture" not in text and "à revoir" in text
 
