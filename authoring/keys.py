@@ -22,11 +22,9 @@ NAMED = re.compile(rf"((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?::\w*)?")  # as in [
 
 def key(files: Iterable[Path], *settings: object) -> str:
     """SHA-256 of the contents of files, of the pins, and of settings (anything that JSON or `str` can tell)."""
-    digest = hashlib.sha256(json.dumps(settings, default=str, sort_keys=True).encode())
-    for path in sorted({*files, PINS}):
-        name = f"{path.parent.name}/{path.name}"  # the same for a copy of a lab elsewhere
-        digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    # By folder and name: the same for a copy of a lab elsewhere.
+    told = [f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in {*files, PINS}]
+    return hashlib.sha256(json.dumps([sorted(told), settings], default=str, sort_keys=True).encode()).hexdigest()
 
 
 def lab_files(folder: Path, answers: bool = True) -> set[Path]:
