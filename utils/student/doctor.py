@@ -22,6 +22,7 @@ from utils import environment
 from utils import labs as course
 from utils.environment import ROOT
 from utils.labs import Needs
+from utils.language import figure
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported, as in pyproject.toml
 GIB = 2**30
@@ -229,7 +230,7 @@ CHECKS: dict[str, Callable[[bool, list[Needs]], Iterator[Line]]] = {
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}".replace(".", ",")
+    return figure(value, ".1f")
 
 
 def main(arguments: list[str] | None = None) -> int:
