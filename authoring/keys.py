@@ -17,6 +17,7 @@ from utils.environment import DATA, ROOT
 
 PACKAGES = ("utils", "authoring", "grading", "website", "tests")
 PINS = ROOT / "constraints.txt"
+TEMPLATES = ROOT / "authoring" / "templates"
 NAMED = re.compile(rf"((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?::\w*)?")  # as in ["-m", "grading.inside.zygote"]
 
 
@@ -34,6 +35,7 @@ def lab_files(folder: Path, answers: bool = True) -> set[Path]:
     """
     own = {path for path in files_in(folder) if answers or path.parent.name != "answers"}
     own -= {folder / "measures.json"}  # what a run took decides nothing
+    own |= set(TEMPLATES.glob("setup_*.py"))  # a cell of every lab
     code = [path for path in own if path.suffix == ".py"]
     modules = closure(set().union(*(imports(path) for path in code)))
     text = "\n".join(path.read_text(encoding="utf-8") for path in [*code, *modules] if path.suffix == ".py")

@@ -17,7 +17,7 @@ import jupytext
 from nbformat import NotebookNode
 
 from authoring import language as translation
-from authoring import naming
+from authoring import naming, templates
 from authoring.source import MARKERS, STUBS, TEXT_STUBS, Region, Source
 from utils.notebook.cells import exercise as exercise_of
 from utils.notebook.cells import grade_id
@@ -266,7 +266,7 @@ def course_url(root: Path) -> str:
 
 def read_script(text: str, name: str, root: Path, language: str = SOURCE_LANGUAGE) -> NotebookNode:
     """The teacher's notebook that the text of a percent script stands for.  Raises `LabError`."""
-    text = text.replace("{{COURSE_URL}}", course_url(root))
+    text = templates.filled(text, name, language).replace("{{COURSE_URL}}", course_url(root))
     notebook = jupytext.reads(text, fmt="py:percent")
     if wrong := naming.faults(notebook.cells):
         raise LabError(f"{name}: {'; '.join(wrong)}.")

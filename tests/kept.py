@@ -20,12 +20,14 @@ import pytest
 from authoring import keys
 from utils.environment import ROOT, cache_dir
 
+WHOLE = ("authoring", "data", "docs", "grading", "notebooks", "solutions", "tests/toy_course", "utils", "website")
+
 # Beginning of a test's name (the first that fits) → paths that it reads besides what it imports; folders, whole.
 READS = {
     "tests/authoring/test_lab.py": (),
     "tests/authoring/test_answers.py": (),
     "tests/authoring/test_keys.py": None,  # any file of the course
-    "tests/authoring/test_new_lab.py": None,
+    "tests/authoring/test_new_lab.py": ("*", *WHOLE),
     "tests/notebooks/test_whole_labs.py::test_tp2": ("solutions/tp2_causal_lm", "data/tp2_causal_lm"),
     "tests/notebooks/": ("notebooks", "data/masked_lm"),
     "tests/grading/test_redteam.py": ("solutions", "data", "notebooks"),
@@ -35,6 +37,7 @@ READS = {
     "tests/browser/": ("docs", "solutions", "data", "notebooks", "*.md", "pyproject.toml"),
     "tests/data/": ("solutions", "data"),
     "tests/utils/student/": None,  # git, the network's absence, this checkout
+    "tests/utils/test_labs.py": ("notebooks/labs.json",),
     "tests/utils/": ("data", "utils"),
     "tests/test_setup.py::test_make_lab": ("*", "utils", "data", "notebooks", "grading/teacher.mk"),
 }

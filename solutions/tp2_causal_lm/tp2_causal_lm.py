@@ -29,10 +29,7 @@
 # |---|---|---|---|
 # | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | de 4 min (Intel Xeon) à 6 min (AMD EPYC) pour tout exécuter sur 2 cœurs |
 #
-# **Pour rendre ce TP :** enregistrez ce notebook, puis, dans un terminal ouvert dans le dossier du cours, tapez
-# `make handin NOTEBOOK=tp2_causal_lm.ipynb` (sous Windows : `python -m utils.student.handin tp2_causal_lm.ipynb`). Cette commande relit votre copie et
-# écrit `rendu_tp2_causal_lm.zip` à côté : c'est ce fichier qu'on dépose à l'endroit indiqué par votre enseignant·e. Sur Colab, déposez le
-# notebook téléchargé, tel quel. Ne supprimez et ne dupliquez aucune cellule.
+# {{handin}}
 #
 # Chaque exercice est indépendant : si l'un vous résiste, passez au suivant, la suite du notebook fonctionnera quand même. Votre
 # réponse remplace la ligne `raise` qui suit « VOTRE CODE ICI » ; sous chaque exercice, une cellule de vérification vous dit tout de
@@ -45,34 +42,7 @@
 # biais » : aucun exercice n'en dépend.
 
 # %% name="setup"
-# Mise en route. Sur votre machine, le cours est déjà là ; sur Colab, cette cellule l'apporte (environ une minute).
-import os
-import subprocess
-import sys
-
-try:
-    import utils.runtime
-except ModuleNotFoundError as missing:
-    if missing.name not in ("utils", "utils.runtime"):  # le cours est là, mais pas ses bibliothèques : voir le README
-        raise
-    url = os.environ.get("COURSE_URL", "{{COURSE_URL}}")
-    options = {"check": True, "capture_output": True, "text": True}
-    try:
-        if not os.path.exists("cours-llm/utils/runtime.py"):
-            if "votre-organisation" in url:
-                advice = "Demandez l'adresse du cours à votre enseignant·e, puis exécutez dans une cellule ajoutée au-dessus :"
-                raise RuntimeError(f"{advice}\nimport os; os.environ['COURSE_URL'] = 'https://…'") from None
-            subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, "cours-llm"], **options)
-        subprocess.run([sys.executable, "-m", "utils.student.colab"], cwd="cours-llm", **options)
-    except (OSError, subprocess.CalledProcessError) as error:
-        advice = f"Impossible d'apporter le cours depuis {url} : git est-il installé, le réseau fonctionne-t-il ?"
-        raise RuntimeError(f"{advice}\n{getattr(error, 'stderr', None) or error}") from None
-    sys.path.insert(0, os.path.abspath("cours-llm"))
-    sys.modules.pop("utils", None)  # au cas où un autre « utils » traînerait à côté du notebook
-
-from utils import runtime
-
-runtime.start("tp2_causal_lm")
+# {{setup}}
 
 # %% name="imports"
 import math

@@ -147,7 +147,7 @@ def test_units_are_the_prose_and_nothing_else():
 def test_units_know_their_cell_and_kind():
     names = {unit.text.split("\n")[0]: (unit.cell, unit.kind) for unit in units(TOY)}
     assert names["# Les tokens"] == ("les-tokens-0", Kind.MARKDOWN)
-    assert names["On additionne tout,"] == ("ex1_toy-solution", Kind.COMMENT)
+    assert names["On additionne tout,"] == ("ex1-toy-solution", Kind.COMMENT)
     assert names["Résultat : {}"] == ("ex1_toy-check", Kind.STRING)
 
 
