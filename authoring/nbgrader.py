@@ -1,4 +1,4 @@
-"""nbgrader's settings, for our own commands and, by `authoring/nbgrader.py`, for nbgrader's."""
+"""nbgrader's settings, for our own commands and, by `grading/nbgrader_config.py`, for nbgrader's."""
 
 from pathlib import Path
 
