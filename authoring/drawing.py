@@ -83,7 +83,8 @@ def needed(one: str, graph: Graph) -> set[str]:
 
 
 def reduced(graph: Graph) -> Graph:
-    """Without what follows from the rest.  The graph has no cycle."""
+    """Without what follows from the rest.  Raises `CycleError`."""
+    TopologicalSorter(graph).prepare()
     return {
         one: {other for other in needs if not any(other in needed(third, graph) for third in needs)}
         for one, needs in graph.items()
@@ -100,7 +101,7 @@ def places(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def svg(graph: Graph) -> str:
-    """The drawing.  The graph has no cycle but for those of `AGAINST`."""
+    """The drawing.  Raises `CycleError` for a cycle that `AGAINST` does not explain."""
     straight = reduced(directed(graph))
     at = places(straight)
     width, height = (max(place[i] for place in at.values()) + margin for i, margin in ((0, 100), (1, 30)))

@@ -17,9 +17,10 @@ from traitlets import Unicode
 
 from authoring import keys
 from authoring.lab import Lab
-from authoring.nbgrader import configuration
+from authoring.nbgrader import configuration, deciding
 from authoring.release import generate
-from grading.book.ledger import Ledger, fingerprint
+from grading.book.ledger import EntryState, Ledger, fingerprint
+from grading.execution.status import STOPPED
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
 
@@ -40,6 +41,8 @@ class Executed(NbGraderPreprocessor):
         for cell, executed in zip(nb.cells, done.cells, strict=True):
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+                cell.metadata.pop(STOPPED, None)
+                cell.metadata |= {STOPPED: executed.metadata[STOPPED]} if STOPPED in executed.metadata else {}
         nb.metadata.update(done.metadata)
         return nb, resources
 
@@ -64,7 +67,7 @@ class Course:
         self.source = nbformat.writes(lab.notebook)
         self.config = configuration(root)
         helpers = keys.lab_files(lab.folder, answers=False)
-        self.version = hashlib.sha256((self.source + settings(self.config, helpers)).encode()).hexdigest()
+        self.version = hashlib.sha256((self.source + deciding(self.config, helpers)).encode()).hexdigest()
         self.config.CourseDirectory.assignment_id = self.lab
         self.config.CourseDirectory.submitted_directory = str(self.intake)
         self.config.Executed.folder = str(self.ledger.folder)
@@ -109,7 +112,9 @@ class Course:
             result = self.result(student, gradebook)
         entry = self.ledger.get(student)
         folder, submitted = self.root / "feedback" / student / self.lab, self.submitted / student / self.lab
-        return pages.publish(folder, self.about, result, submitted, ours=entry is None or entry.state == "failed")
+        return pages.publish(
+            folder, self.about, result, submitted, ours=entry is None or entry.state == EntryState.FAILED
+        )
 
     def result(self, student: str, gradebook: Gradebook) -> Result:
         """What became of a hand-in, exercise by exercise."""
@@ -133,9 +138,3 @@ class Course:
             if lines and lines[-1].endswith("[ERROR] Canceled"):  # nbgrader catches Ctrl-C and only says so
                 raise KeyboardInterrupt
             raise RecordError(lines[-1].strip() if lines else "unknown failure")
-
-
-def settings(config, files: set[Path]) -> str:
-    """Whatever else decides a mark: nbgrader's settings, the helpers in `files`, the versions of the libraries."""
-    told = {name: section for name, section in config.items() if name != "CourseDirectory"}
-    return keys.key(files, told)
