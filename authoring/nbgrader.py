@@ -1,9 +1,10 @@
-"""nbgrader's settings, for our own commands and, by `authoring/nbgrader.py`, for nbgrader's."""
+"""nbgrader's settings, for our own commands and, by `grading/nbgrader_config.py`, for nbgrader's."""
 
 from pathlib import Path
 
 from traitlets.config import Config
 
+from authoring import keys
 from authoring.source import STUBS, TEXT_STUBS
 from utils.environment import ROOT
 
@@ -46,3 +47,8 @@ def configuration(root: Path, language: str = "fr") -> Config:
     # A graceful shutdown costs two seconds a submission.
     c.Execute.shutdown_kernel = "immediate"
     return c
+
+
+def deciding(config: Config, files: set[Path]) -> str:
+    """Whatever decides a mark but the lab: nbgrader's settings, the helpers in `files`, the libraries' versions."""
+    return keys.key(files, {name: section for name, section in config.items() if name != "CourseDirectory"})

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from utils.environment import ROOT
 
-SOLUTIONS = ROOT / "solutions"
 NBSP = "\u00a0"
 LITERAL = re.compile(r"(`[^`]*`|\$[^$]*\$|<[^>]*>|https?://\S+)")
 
@@ -47,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", type=Path, help="by default every lab's source")
     options = parser.parse_args(arguments)
     wrong = 0
-    for path in options.files or sorted(SOLUTIONS.glob("*/*.py")):
+    for path in options.files or sorted(ROOT.glob("solutions/*/*.py")):
         before = path.read_text(encoding="utf-8")
         after = mended(before)
         for number, (old, new) in enumerate(zip(before.split("\n"), after.split("\n"), strict=True), start=1):

@@ -113,7 +113,7 @@ def test_every_dependency_says_who_needs_it():
     [
         (["utils"], []),
         (["solutions"], []),
-        (["grading", "tools"], ["grading", "cluster"]),
+        (["authoring", "grading"], ["grading", "cluster"]),
         (["website"], ["grading", "site"]),
         (["tests"], ["grading", "cluster", "site", "dev"]),
     ],

@@ -1,1 +1,1 @@
-"""The course's site: labs are run (`run`), pages written (`pages`), built with Sphinx (`build`), checked (`check`)."""
+"""The course's site: labs are run (`authoring.reference`), pages written (`pages`), built with Sphinx (`build`), checked (`check`)."""

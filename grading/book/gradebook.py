@@ -17,7 +17,7 @@ from traitlets import Unicode
 
 from authoring import keys
 from authoring.lab import Lab
-from authoring.nbgrader import configuration
+from authoring.nbgrader import configuration, deciding
 from authoring.release import generate
 from grading.book.ledger import EntryState, Ledger, fingerprint
 from grading.execution.status import STOPPED
@@ -67,7 +67,7 @@ class Course:
         self.source = nbformat.writes(lab.notebook)
         self.config = configuration(root)
         helpers = keys.lab_files(lab.folder, answers=False)
-        self.version = hashlib.sha256((self.source + settings(self.config, helpers)).encode()).hexdigest()
+        self.version = hashlib.sha256((self.source + deciding(self.config, helpers)).encode()).hexdigest()
         self.config.CourseDirectory.assignment_id = self.lab
         self.config.CourseDirectory.submitted_directory = str(self.intake)
         self.config.Executed.folder = str(self.ledger.folder)
@@ -138,9 +138,3 @@ class Course:
             if lines and lines[-1].endswith("[ERROR] Canceled"):  # nbgrader catches Ctrl-C and only says so
                 raise KeyboardInterrupt
             raise RecordError(lines[-1].strip() if lines else "unknown failure")
-
-
-def settings(config, files: set[Path]) -> str:
-    """Whatever else decides a mark: nbgrader's settings, the helpers in `files`, the versions of the libraries."""
-    told = {name: section for name, section in config.items() if name != "CourseDirectory"}
-    return keys.key(files, told)

@@ -29,8 +29,7 @@ from distributed import Client, LocalCluster, Security, WorkerPlugin, get_worker
 from nbformat import NotebookNode
 
 from authoring.lab import LabError
-from authoring.nbgrader import configuration
-from grading.book.gradebook import settings
+from authoring.nbgrader import configuration, deciding
 from grading.execution.engine import Options, Run, open_engine
 from utils.environment import ROOT, cores
 
@@ -67,7 +66,7 @@ def course_version() -> str:
     """What must be the same on every machine for marks to be."""
     libraries = [f"{name} {importlib.metadata.version(name)}" for name in DECIDING]
     helpers = set((ROOT / "utils").rglob("*.py"))  # all: a worker has no lab to know which
-    known = settings(configuration(ROOT), helpers)
+    known = deciding(configuration(ROOT), helpers)
     told = [known, f"Python {'.'.join(platform.python_version_tuple()[:2])}", *libraries]
     return f"{', '.join(told[1:])}, course {hashlib.sha256(told[0].encode()).hexdigest()[:12]}"
 

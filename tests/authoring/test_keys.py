@@ -15,13 +15,12 @@ import json, sys
 from pathlib import Path
 from authoring import answers, keys, reference
 from authoring.catalogue import Catalogue
-from authoring.nbgrader import configuration
-from grading.book.gradebook import settings
+from authoring.nbgrader import configuration, deciding
 
 def told():
     for lab in Catalogue():
         yield "answers", lab.name, answers.key(lab)
-        yield "grading", lab.name, settings(configuration(lab.root), keys.lab_files(lab.folder, answers=False))
+        yield "grading", lab.name, deciding(configuration(lab.root), keys.lab_files(lab.folder, answers=False))
         yield "run", lab.name, reference.fingerprint(lab, "small")
 
 before, changed = set(told()), {}
