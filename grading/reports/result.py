@@ -16,7 +16,7 @@ from authoring.lab import ANSI, Lab
 from authoring.lab import Exercise as Asked
 from grading.book.ledger import Entry, Ledger
 from utils import outcome
-from utils.notebook.cells import grade_id
+from utils.notebook.cells import grade_id, language
 
 
 # ------------------------------------------------------------------------------------------------------ the hand-in
@@ -87,7 +87,7 @@ def read_result(lab: Lab, student: str, ledger: Ledger, gradebook: Gradebook, no
     cells = {grade_id(cell): cell for cell in executed.cells}
     result.own_cells = [c.source for c in executed.cells if c.cell_type == "code" and not grade_id(c)]
     result.exercises = [
-        _exercise(lab, asked, cells, grades, comments) for asked in lab.exercises.values()
+        _exercise(lab, asked, cells, grades, comments) for asked in lab.exercises_in(language(executed)).values()
     ]
     return result
 

@@ -46,7 +46,7 @@ def test_a_full_copy_is_packed_as_it_is_and_the_teacher_can_take_it(course, desk
     assert target == desk / f"rendu_{LAB}.zip" and copy.read_bytes() == before
     with zipfile.ZipFile(target) as packed:
         assert packed.namelist() == [f"{LAB}.ipynb"] and packed.read(f"{LAB}.ipynb") == before
-    taken = take_in(desk, tmp_path / "taken", releases.released(LAB), LAB)
+    taken = take_in(desk, tmp_path / "taken", [releases.released(LAB)], LAB)
     sources = {name: cell.source for name, cell in by_id(nbformat.read(taken.notebook, 4)).items()}
     assert ANSWERS.items() <= sources.items()
     assert {p.name for p in desk.iterdir()} == {copy.name, target.name}  # nothing half-written is left
