@@ -29,9 +29,11 @@ from authoring.nbgrader import COURSE
 from authoring.release import quiet
 from grading.book.gradebook import Course
 from grading.book.intake import HandIn, Unusable, take_in
-from grading.book.ledger import Entry
+from grading.book.ledger import Entry, EntryState
+from grading.book.notes import Note, NoteKind, note
 from grading.execution.engine import Options, Run, open_engine
 from grading.execution.sandbox import SandboxError
+from grading.execution.status import Status
 from grading.reports import page as pages
 from utils.environment import ROOT, cores
 from utils.files import natural
@@ -49,8 +51,8 @@ class Marks:
     maximum: float = 0.0
     to_grade: list[str] = field(default_factory=list)  # exercises that wait for a person
     error: str = ""
-    state: str = "recorded"  # as in the ledger
-    notes: list[str] = field(default_factory=list)  # what was mended or happened, in French
+    state: EntryState = EntryState.RECORDED
+    notes: list[Note] = field(default_factory=list)  # what was mended or happened
     seconds: float = 0.0
 
     @property
@@ -147,7 +149,9 @@ class Grading:
             self._show(waiting=-1)
             mark = self.course.fingerprint(student)
             entry = self.course.ledger.get(student)
-            if entry and entry.fingerprint == mark and entry.state == "executed":  # stopped before it was recorded
+            if (
+                entry and entry.fingerprint == mark and entry.state == EntryState.EXECUTED
+            ):  # stopped before it was recorded
                 self._take_in(student)
                 self._record(student, entry)
                 continue
@@ -155,9 +159,9 @@ class Grading:
                 hand_in = self._take_in(student)
                 notebook = self.course.sanitized(hand_in.notebook)
             except Unusable as error:
-                self._set_aside(student, mark, "aside", str(error))
+                self._set_aside(student, mark, EntryState.ASIDE, str(error))
             except Exception as error:  # whatever a file can do to a parser: the others go on
-                self._set_aside(student, mark, "failed", f"Le notebook n'a pas pu être lu ({_told(error)}).")
+                self._set_aside(student, mark, EntryState.FAILED, f"Le notebook n'a pas pu être lu ({_told(error)}).")
             else:
                 self._show(running=1)
                 skip = left_out(notebook, self.course.releases[language(notebook)])
@@ -168,13 +172,16 @@ class Grading:
         error = future.exception()
         if error is not None:
             if last:
-                self._set_aside(student, mark, "failed", f"Le notebook n'a pas pu être exécuté ({_told(error)}).")
+                self._set_aside(
+                    student, mark, EntryState.FAILED, f"Le notebook n'a pas pu être exécuté ({_told(error)})."
+                )
             return last
         run = future.result()
-        if run.status == "timeout" and not last and self.engine.jobs > 1:
+        if run.status == Status.TIMEOUT and not last and self.engine.jobs > 1:
             return False
-        notes = hand_in.notes + STATUS_NOTES.get(run.status, []) + run.notes
-        entry = Entry(mark, "executed", run.notebook, run.status, run.seconds, run.usage, notes)
+        notes = hand_in.notes + ([] if run.status == Status.OK else [note(NoteKind(run.status))])
+        notes += [note(NoteKind.ALTERED, exercise=exercise) for exercise in run.altered]
+        entry = Entry(mark, EntryState.EXECUTED, run.notebook, run.status, run.seconds, run.usage, notes)
         self.course.ledger.put(student, entry)
         self._record(student, entry)
         return True
@@ -185,15 +192,15 @@ class Grading:
             self.course.feedback(student)
         except Exception as error:
             reason = f"nbgrader n'a pas pu enregistrer la copie ({_told(error)})."
-            self._set_aside(student, entry.fingerprint, "failed", reason)
+            self._set_aside(student, entry.fingerprint, EntryState.FAILED, reason)
             return
-        entry.state, entry.notebook = "recorded", None
+        entry.state, entry.notebook = EntryState.RECORDED, None
         entry.shown = _shown(self.course, student)
         self.course.ledger.put(student, entry)
         self._show(recorded=1)
         self.bar.update()
 
-    def _set_aside(self, student: str, mark: str, state: str, reason: str) -> None:
+    def _set_aside(self, student: str, mark: str, state: EntryState, reason: str) -> None:
         """`aside`: the hand-in is at fault, and looked at again when it changes; `failed`: tried again next time."""
         self.course.ledger.put(student, Entry(mark, state, error=reason))
         self.course.page(student)
@@ -208,11 +215,11 @@ class Grading:
     def _is_done(self, student: str) -> bool:
         """Nothing to do, but for a feedback page that no longer shows what a person has since marked or said."""
         entry = self.course.ledger.get(student)
-        if entry is None or entry.state in ("executed", "failed"):
+        if entry is None or entry.state in (EntryState.EXECUTED, EntryState.FAILED):
             return False
         if entry.fingerprint != self.course.fingerprint(student):
             return False
-        if entry.state == "aside":
+        if entry.state == EntryState.ASIDE:
             self.course.page(student)
             return True
         shown = _shown(self.course, student)
@@ -226,16 +233,6 @@ class Grading:
         for state, change in changes.items():
             self.counts[state] += change
         self.bar.set_postfix({state: count for state, count in self.counts.items() if count})
-
-
-STATUS_NOTES = {
-    "timeout": ["L'exécution a dépassé le temps permis."],
-    "died": ["Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."],
-    "flood": ["Le notebook a trop affiché : son exécution a été arrêtée."],
-    "memory": ["Le notebook a demandé trop de mémoire : son exécution a été arrêtée."],
-    "disk": ["Le notebook a écrit trop de fichiers : son exécution a été arrêtée."],
-    "processes": ["Le notebook a lancé trop de processus : son exécution a été arrêtée."],
-}
 
 
 def _told(error: Exception) -> str:
@@ -255,7 +252,7 @@ def _shown(course: Course, student: str) -> str:
 
 
 def _marks(course: Course, student: str) -> Marks:
-    entry = course.ledger.get(student) or Entry("", "new", error="La copie n'a pas encore pu être corrigée.")
+    entry = course.ledger.get(student) or Entry("", EntryState.NEW, error="La copie n'a pas encore pu être corrigée.")
     marks = Marks(student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds, state=entry.state)
     if marks.error:
         return marks
@@ -328,13 +325,15 @@ def main(arguments: list[str] | None = None) -> int:
 
     graded = [lab for lab in chosen if lab.name in {mark.lab for mark in marks}]
     names = [lab.name for lab in graded]
-    others = [m for lab in catalogue if lab.name not in names for m in marks_of(COURSE, lab) if m.state != "new"]
+    ungraded = [lab for lab in catalogue if lab.name not in names]
+    others = [mark for lab in ungraded for mark in marks_of(COURSE, lab) if mark.state != EntryState.NEW]
     write_csv([*others, *marks], COURSE / "grades.csv")
     print(table(marks))
     with quiet():
         for lab in graded:
             write_report(COURSE, lab)
-    aside, failed = (sum(mark.state == state and bool(mark.error) for mark in marks) for state in ("aside", "failed"))
+    outside = [mark.state for mark in marks if mark.error]
+    aside, failed = outside.count(EntryState.ASIDE), outside.count(EntryState.FAILED)
     if aside or failed:
         print(f"{aside} set aside (their pages say why), {failed} failed (make grade tries them again).")
     print("Feedback pages: class/feedback/<student>/<lab>/ · the class: class/report/<lab>.html")

@@ -27,6 +27,7 @@ from authoring.catalogue import Catalogue
 from authoring.lab import Lab
 from authoring.nbgrader import COURSE
 from grading.book.intake import FOLDER_BYTES, FOLDER_FILES, IGNORED
+from grading.book.ledger import EntryState
 from grading.grade import Marks, marks_of
 from grading.reports.page import points
 from utils.environment import ROOT
@@ -302,7 +303,7 @@ def export(root: Path, lab: Lab, worksheet: Path | None = None, provisional: boo
             continue
         if mark.error:
             notes.append(f"{mark.student}: not graded, no mark exported")
-            if mark.state == "aside":
+            if mark.state == EntryState.ASIDE:
                 sheet.put(row, "comment", f"<p>{escape(mark.error)}</p>")
         elif mark.to_grade and not provisional:
             unfinished += 1
@@ -332,7 +333,7 @@ def _scaled(mark: Marks, maximum: str) -> float:
 def comment(mark: Marks) -> str:
     """What Moodle shows under the mark: HTML, in French; the page in the zip says the rest."""
     lines = [f"<p>{points(mark.total)} sur {points(mark.maximum)}. Le détail est dans la page jointe.</p>"]
-    lines += [f"<p>{escape(note)}</p>" for note in mark.notes]
+    lines += [f"<p>{escape(str(note))}</p>" for note in mark.notes]
     return "".join(lines)
 
 

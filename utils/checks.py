@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 from utils.outcome import MIME, Code, Outcome, State, Test, number
 
 MARKS = {State.RIGHT: "✅", State.WRONG: "❌", State.UNTOUCHED: "⏳"}
-UNTOUCHED = "pas encore traité"
+NOT_DONE = "pas encore traité"
 ADVICE = """Si vous avez écrit du code : retirez la ligne « raise ToDo », exécutez la cellule
 au-dessus, sans erreur, puis celle-ci."""
 
@@ -34,7 +34,7 @@ au-dessus, sans erreur, puis celle-ci."""
 class ToDo(NotImplementedError):
     """What an untouched stub raises; a plain NotImplementedError (torch raises some) is an error like the rest."""
 
-    def __init__(self, text: str = UNTOUCHED):
+    def __init__(self, text: str = NOT_DONE):
         super().__init__(text)
 
 
@@ -66,7 +66,7 @@ class Report:
             raise
         except BaseException as error:
             untouched = isinstance(error, ToDo)
-            message, code, where = (UNTOUCHED, Code.UNTOUCHED, "") if untouched else _told(error)
+            message, code, where = (NOT_DONE, Code.UNTOUCHED, "") if untouched else _told(error)
             again = (message, where) in [(earlier.message, earlier.where) for earlier in self.results]
             state = State.UNTOUCHED if untouched else State.WRONG
             self.results.append(Test(title, state, 0.0, points, message, code, where, again))
@@ -112,7 +112,7 @@ def _sentences(outcome: Outcome, advice: str) -> Iterator[str]:
     """An outcome in French, line by line."""
     if not outcome.attempted:
         plural = "s" if outcome.points >= 2 else ""
-        yield f"⏳ {outcome.exercise} : {UNTOUCHED} ({number(outcome.points)} point{plural} à gagner)."
+        yield f"⏳ {outcome.exercise} : {NOT_DONE} ({number(outcome.points)} point{plural} à gagner)."
         yield from (f"   {line}" for line in advice.splitlines())
         return
     yield outcome.exercise
@@ -285,7 +285,7 @@ def attempt(exercise: str) -> Iterator[None]:
         yield
     except ToDo:
         _publish_demonstration(exercise, State.UNTOUCHED)
-        print(f"⏳ {exercise} : {UNTOUCHED}, cette démonstration attend votre fonction.")
+        print(f"⏳ {exercise} : {NOT_DONE}, cette démonstration attend votre fonction.")
     except Exception as error:
         _publish_demonstration(exercise, State.WRONG)
         print(f"❌ {exercise} : cette démonstration n'aboutit pas ; corrigez d'abord l'exercice.")

@@ -9,6 +9,7 @@ import torch
 from IPython.display import display
 
 from utils.environment import is_grading
+from utils.language import figure
 
 
 @torch.inference_mode()
@@ -109,5 +110,5 @@ class Playground:
 
 
 def _percent(value: float) -> str:
-    """French figures: `20,5 %`."""
-    return f"{value:.1f}\u00a0%".replace(".", ",")
+    """`20,5 %`, as the language writes it."""
+    return figure(value, ".1f") + "\u00a0%"

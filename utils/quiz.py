@@ -10,6 +10,7 @@ from IPython.display import display
 from IPython.utils.capture import capture_output
 
 from utils.environment import DATA
+from utils.language import _
 
 COLORS = {  # white on each of them: a contrast of at least 4.5
     "--jq-multiple-choice-bg": "#1f5a78",
@@ -42,12 +43,13 @@ def show(part: str) -> None:
 
     known = parts()
     if part not in known:
-        raise ValueError(f"Partie {part!r} ; attendu : l'une de {', '.join(known)}.")
+        raise ValueError(_("Partie {part!r} ; attendu : l'une de {known}.").format(part=part, known=", ".join(known)))
     with capture_output(stdout=False, stderr=False) as captured:
         display_quiz(_numbered(known[part]["questions"]), shuffle_answers=True, max_width=760, colors=COLORS)
     for output in captured.outputs:
         data = {kind: changed(text) if kind == "application/javascript" else text for kind, text in output.data.items()}
-        data["text/plain"] = f"(quiz interactif, partie {part} : ouvrez ce notebook dans Jupyter, exécutez la cellule)"
+        instead = _("(quiz interactif, partie {part} : ouvrez ce notebook dans Jupyter, exécutez la cellule)")
+        data["text/plain"] = instead.format(part=part)
         display(data, raw=True)
 
 

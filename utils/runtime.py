@@ -16,18 +16,26 @@ import torch
 import transformers
 
 from utils.environment import budget, threads
+from utils.language import _, choose
 
 SEED = 0
 
 
-def start(lab: str, seed: int = SEED) -> None:
-    """Prepare the session of a lab: seeds, threads, quiet libraries, plot style; print one line that sums it up."""
+def start(lab: str, seed: int = SEED, language: str = "") -> None:
+    """Prepare the session of a lab: seeds, threads, quiet libraries, plot style; print one line that sums it up.
+
+    `language`: the notebook's own, in which the course then speaks.
+    """
+    choose(language)
     seed_everything(seed)
     torch.set_num_threads(threads())
     _quiet()
     _plot_style()
-    amount = "réduit (correction)" if budget(False, True) else "complet"
-    print(f"{lab} : prêt — torch {torch.__version__}, {device()}, {threads()} cœurs, graine {seed}, budget {amount}.")
+    ready = _("{lab} : prêt — torch {version}, {device}, {threads} cœurs, graine {seed}, budget {amount}.")
+    amount = _("réduit (correction)") if budget(False, True) else _("complet")
+    print(
+        ready.format(lab=lab, version=torch.__version__, device=device(), threads=threads(), seed=seed, amount=amount)
+    )
 
 
 def seed_everything(seed: int = SEED) -> None:

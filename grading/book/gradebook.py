@@ -20,7 +20,8 @@ from authoring import keys
 from authoring.lab import SOURCE_LANGUAGE, Lab
 from authoring.nbgrader import configuration
 from authoring.release import generate
-from grading.book.ledger import Ledger, fingerprint
+from grading.book.ledger import EntryState, Ledger, fingerprint
+from grading.execution.status import STOPPED
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
 from utils.notebook.cells import language
@@ -42,6 +43,8 @@ class Executed(NbGraderPreprocessor):
         for cell, executed in zip(nb.cells, done.cells, strict=True):
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+                cell.metadata.pop(STOPPED, None)
+                cell.metadata |= {STOPPED: executed.metadata[STOPPED]} if STOPPED in executed.metadata else {}
         nb.metadata.update(done.metadata)
         return nb, resources
 
@@ -132,7 +135,9 @@ class Course:
             result = self.result(student, gradebook)
         entry = self.ledger.get(student)
         folder, submitted = self.root / "feedback" / student / self.lab, self.submitted / student / self.lab
-        return pages.publish(folder, self.about, result, submitted, ours=entry is None or entry.state == "failed")
+        return pages.publish(
+            folder, self.about, result, submitted, ours=entry is None or entry.state == EntryState.FAILED
+        )
 
     def result(self, student: str, gradebook: Gradebook) -> Result:
         """What became of a hand-in, exercise by exercise."""

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import nbformat
 from nbformat import NotebookNode
 
+from grading.book.notes import Note, NoteKind, note
 from utils.files import is_plain, safe_path
 from utils.notebook.cells import (
     NOTEBOOK_BYTES,
@@ -43,7 +44,7 @@ class HandIn:
 
     notebook: Path
     files: dict[str, Path] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def take_in(source: Path, target: Path, releases: Sequence[NotebookNode], lab: str) -> HandIn:
@@ -87,7 +88,7 @@ class Content:
             raise Unusable(f"L'archive {self.path.name} est abîmée : rendez le notebook lui-même.") from None
 
 
-def _contents(source: Path) -> tuple[dict[str, Content], list[str]]:
+def _contents(source: Path) -> tuple[dict[str, Content], list[Note]]:
     """Every plain file of a hand-in by its name; an archive counts as the files in it."""
     found, notes = {}, []
     if source.is_symlink():
@@ -96,14 +97,14 @@ def _contents(source: Path) -> tuple[dict[str, Content], list[str]]:
         folders[:] = sorted(name for name in folders if name not in IGNORED)
         for path in [Path(folder, name) for name in sorted(names + folders)]:
             if path.is_symlink():
-                notes.append(f"Le lien « {path.name} » a été ignoré.")
+                notes.append(note(NoteKind.LINK_IGNORED, name=path.name))
             elif path.is_file() and path.name not in IGNORED:
                 found[path.relative_to(source).as_posix()] = Content(path.stat().st_size, path)
     for name, content in list(found.items()):
         if name.lower().endswith(".zip"):
             inside = _archive(content.path)
             found |= {member: file for member, file in inside.items() if member not in found}
-            notes.append(f"Les fichiers ont été lus dans l'archive « {name} ».")
+            notes.append(note(NoteKind.ARCHIVE_READ, name=name))
     if len(found) > FOLDER_FILES:
         raise Unusable(f"Le dossier rendu contient {len(found)} fichiers : rendez seulement le notebook.")
     others = sum(content.size for name, content in found.items() if not name.endswith(".ipynb"))
@@ -129,7 +130,7 @@ def _archive(path: Path) -> dict[str, Content]:
     return inside
 
 
-def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab: str) -> tuple[str, str, list[str]]:
+def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab: str) -> tuple[str, str, list[Note]]:
     """The notebook to grade: (name, text, notes).  The right name wins, then the one that has most of the lab."""
     if not contents:
         raise Unusable("Le dossier rendu est vide.")
@@ -142,7 +143,7 @@ def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab:
     exact = f"{lab}.ipynb"
     if exact in candidates:
         extra = [name for name in candidates if name != exact]
-        notes = [f"Plusieurs notebooks : {exact} a été corrigé, pas {', '.join(extra)}."] if extra else []
+        notes = [note(NoteKind.ONE_OF_SEVERAL, name=exact, others=extra)] if extra else []
         return exact, _text(contents[exact], exact), notes
     scores, reasons = {}, []
     for name in candidates:
@@ -157,7 +158,7 @@ def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab:
     best = max(scores, key=lambda name: scores[name][0])
     if len([1 for score, _ in scores.values() if score == scores[best][0]]) > 1:
         raise Unusable(f"Plusieurs notebooks possibles ({', '.join(candidates)}) : rendez-en un seul, nommé {exact}.")
-    return best, scores[best][1], [f"Le notebook s'appelait « {best} » et non {exact}."]
+    return best, scores[best][1], [note(NoteKind.RENAMED, name=best, expected=exact)]
 
 
 def _text(content: Content, name: str) -> str:
@@ -168,7 +169,7 @@ def _text(content: Content, name: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- what cells
-def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[NotebookNode, list[str]]:
+def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[NotebookNode, list[Note]]:
     """A notebook that has every cell of the release in its language once, in order, and what was done to that end.
 
     A well-formed notebook comes back as it was.  Raises `Unusable`.
@@ -185,13 +186,13 @@ def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[Noteboo
     return _rebuilt(notebook, release, found, notes), notes
 
 
-def _edited(notebook: NotebookNode, release: NotebookNode, found: dict[int, int]) -> list[str]:
+def _edited(notebook: NotebookNode, release: NotebookNode, found: dict[int, int]) -> list[Note]:
     """A note when locked cells were edited: their text comes back from the lab (nbgrader does it)."""
     edited = [
         exercise(release.cells[ours]) for index, ours in found.items()
         if locked(release.cells[ours]) and not same(notebook.cells[index], release.cells[ours])
     ]  # fmt: skip
-    return [f"Des cellules verrouillées avaient été modifiées : {', '.join(edited)}."] if edited else []
+    return [note(NoteKind.LOCKED_EDITED, exercises=edited)] if edited else []
 
 
 def _flags(notebook: NotebookNode) -> list:
@@ -203,7 +204,7 @@ def _flags(notebook: NotebookNode) -> list:
     ]  # fmt: skip
 
 
-def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int], notes: list[str]) -> NotebookNode:
+def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int], notes: list[Note]) -> NotebookNode:
     """The release's cells in their order, with the student's work in them, and the student's own cells where they
     stood: after the cell of the release that came before them."""
     place = {ours: index for index, ours in found.items()}
@@ -229,14 +230,14 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
         cells += [cell, *own.get(ours, [])]
     order = [ours for _, ours in sorted(found.items())]
     if order != sorted(order):
-        notes.append("Des cellules avaient changé de place : l'ordre du TP a été rétabli.")
+        notes.append(note(NoteKind.REORDERED))
     if copies:
-        notes.append(f"Cellules en double : {copies} ; la dernière de chacune compte.")
+        notes.append(note(NoteKind.COPIES, count=copies))
     if missing:
-        notes.append(f"Des cellules manquaient et ont été remises : {', '.join(dict.fromkeys(missing))}.")
+        notes.append(note(NoteKind.MISSING, exercises=list(dict.fromkeys(missing))))
     marks = [(grade_id(notebook.cells[index]), grade_id(release.cells[ours])) for index, ours in found.items()]
     if any(theirs != ours for theirs, ours in marks):
-        notes.append("Les repères du TP avaient été perdus (par un autre éditeur ?) : ils ont été rétablis.")
+        notes.append(note(NoteKind.MARKS_LOST))
     return _unique_ids(nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata))
 
 

@@ -9,10 +9,23 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
+from grading.book.notes import Note, NoteKind
+from grading.execution.status import Status
 from utils.assets.cache import sha256_of
 from utils.files import whole
+
+
+class EntryState(StrEnum):
+    """How far a hand-in came."""
+
+    NEW = "new"  # not in the ledger
+    EXECUTED = "executed"
+    RECORDED = "recorded"
+    ASIDE = "aside"
+    FAILED = "failed"
 
 
 @dataclass
@@ -20,12 +33,12 @@ class Entry:
     """One hand-in.  `notes`: what was mended, for the reports.  `shown`: what the feedback page was made from."""
 
     fingerprint: str
-    state: str = "executed"  # executed, recorded, aside, failed
+    state: EntryState = EntryState.EXECUTED
     notebook: dict | None = None
-    status: str = ""
+    status: Status | None = None
     seconds: float = 0.0
     usage: dict = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     error: str = ""
     shown: str = ""
 
@@ -43,8 +56,11 @@ class Ledger:
     def get(self, student: str) -> Entry | None:
         """The entry of a student; None if there is none (or none that can be read: graded again)."""
         try:
-            return Entry(**json.loads(self.path(student).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            entry = Entry(**json.loads(self.path(student).read_text(encoding="utf-8")))
+            entry.state, entry.status = EntryState(entry.state), entry.status and Status(entry.status)
+            entry.notes = [Note(NoteKind(note["kind"]), note["values"]) for note in entry.notes]
+            return entry
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def put(self, student: str, entry: Entry) -> None:

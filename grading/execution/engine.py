@@ -25,6 +25,7 @@ from grading.execution.examiner import Examiner
 from grading.execution.forks import ForkServer
 from grading.execution.runner import NOTEBOOK_SECONDS, Manager, Runner
 from grading.execution.sandbox import Sandbox, SandboxError
+from grading.execution.status import Status
 from grading.inside.zygote import ForkError
 from utils.environment import ROOT, cache_dir, cores
 from utils.notebook.cells import FRENCH, is_check, language
@@ -44,15 +45,15 @@ class Options:
 
 @dataclass
 class Run:
-    """An executed notebook and what it took.  `status`: ok, timeout, died, flood, memory or disk."""
+    """An executed notebook and what it took."""
 
     notebook: NotebookNode
-    status: str = "ok"
+    status: Status = Status.OK
     seconds: float = 0.0
     usage: dict = field(
         default_factory=dict
     )  # CPU seconds, peak memory, and proportional memory (shared pages divided)
-    notes: list[str] = field(default_factory=list)  # what a person should look at, in French
+    altered: list[str] = field(default_factory=list)  # exercises that a person should look at: the kernel was altered
 
 
 def open_engine(
@@ -207,7 +208,7 @@ class Engine:
                 self._running.pop(runner, None)
             usage = dict(manager.process.usage) if manager.process else {}
             usage["proportional_mb"] = runner.proportional_mb
-            return Run(notebook, runner.status, round(time.monotonic() - began, 3), usage, runner.notes)
+            return Run(notebook, runner.status, round(time.monotonic() - began, 3), usage, runner.altered)
 
     def in_kernels(self) -> list[str]:
         """The checks that had to run in the students' kernels, where their code could reach them."""

@@ -17,7 +17,6 @@ from nbformat.v4 import new_code_cell
 from utils import checks
 from utils.outcome import State, shown_by
 
-ALTERED = "à vérifier : le notebook modifie les outils de la correction"
 _TOOLS = {
     name
     for name, tool in vars(checks).items()

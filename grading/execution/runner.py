@@ -30,7 +30,8 @@ from traitlets import Any
 from authoring.source import Source, definitions
 from grading.execution import sandbox
 from grading.execution.examiner import Examiner, outputs
-from grading.execution.probe import ALTERED, probe
+from grading.execution.probe import probe
+from grading.execution.status import STOPPED, Status, Stop
 from utils.environment import ROOT
 from utils.notebook.cells import is_check
 
@@ -38,6 +39,13 @@ FORKED, ALONE = "llm-course-fork", "llm-course-alone"  # the names of our two wa
 NOTEBOOK_SECONDS = 1800  # for a whole notebook, besides the limit of each cell
 OUTPUT_BYTES = 20_000_000  # what a notebook may print; the rest is dropped, and at ten times as much the kernel is
 ANSWER_SECONDS = 5  # an interrupted kernel must be listening again after these
+TOLD = {  # what nbgrader's page shows of a cell that the grader stopped
+    Stop.NOT_RUN: "cellule non exécutée : l'exécution s'est arrêtée plus haut",
+    Stop.DIED: "le noyau Python s'est arrêté pendant cette cellule",
+    Stop.ALTERED: (
+        "à vérifier : le notebook modifie les outils de la correction ; cet exercice attend une correction manuelle"
+    ),
+}
 
 
 class ForkProvisioner(LocalProvisioner):
@@ -125,12 +133,12 @@ class Runner(Execute):
         super().__init__(**kwargs)
         self._manager, self._place, self._env = manager, place, env
         self._examiner, self._skip = examiner, skip
-        self.notes: list[str] = []
+        self.altered: list[str] = []  # exercises whose check found the kernel altered
         self.proportional_mb = 0
         self._end = time.monotonic() + NOTEBOOK_SECONDS
         self._printed = 0
         self._stopped = False  # the kernel is gone: the cells that are left fail without being run
-        self.status = "ok"
+        self.status = Status.OK
         self.timeout_func = lambda cell: max(1, int(min(self.timeout, self._end - time.monotonic())))
 
     def create_kernel_manager(self):
@@ -149,14 +157,15 @@ class Runner(Execute):
                 os.close(self._line)
 
     def preprocess_cell(self, cell, resources, index):
+        cell.metadata.pop(STOPPED, None)  # the hand-in's own word
         if cell.cell_type != "code" or not cell.source.strip():
             return cell, resources
         if index in self._skip:
             cell.outputs = [new_output("stream", name="stdout", text="(démonstration : non exécutée à la correction)")]
             return cell, resources
         if self._stopped or time.monotonic() > self._end:
-            self._stop("timeout")
-            cell.outputs = [_failure("NotRun", "cellule non exécutée : l'exécution s'est arrêtée plus haut")]
+            self._stop(Status.TIMEOUT)
+            cell.outputs = [_failure(cell, Stop.NOT_RUN)]
             return cell, resources
         if is_check(cell):
             self._check(cell, resources, index)
@@ -198,33 +207,37 @@ class Runner(Execute):
         cell.outputs = [output for output in asked.outputs if output.output_type == "stream"]
         if found is not None:
             cell.outputs += found
-        elif self.status == "ok" and not self._stopped:
+        elif self.status == Status.OK and not self._stopped:
             self._suspect(cell)
         else:
             cell.outputs += [output for output in asked.outputs if output.output_type == "error"]
+            cell.metadata |= {STOPPED: asked.metadata[STOPPED]} if STOPPED in asked.metadata else {}
 
     def _is_sound(self, cell, resources, index) -> bool:
         """Whether the kernel gives a probe the outcome it must have; one that is gone is another matter."""
         attempt = probe(cell.source)
         self._execute(attempt.cell, resources, index)
-        return self.status != "ok" or attempt.is_sound()
+        return self.status != Status.OK or attempt.is_sound()
 
     def _suspect(self, cell) -> None:
-        cell.outputs = [_failure("NoyauAltere", f"{ALTERED} ; cet exercice attend une correction manuelle")]
-        self.notes.append(f"{ALTERED.capitalize()} ({cell.metadata.nbgrader.grade_id.rpartition('-')[0]}).")
+        cell.outputs = [_failure(cell, Stop.ALTERED)]
+        self.altered.append(cell.metadata.nbgrader.grade_id.rpartition("-")[0])
 
     def _execute(self, cell, resources, index) -> None:
         """Run a cell in the kernel."""
         if self._stopped:
-            cell.outputs = [_failure("NotRun", "cellule non exécutée : l'exécution s'est arrêtée plus haut")]
+            cell.outputs = [_failure(cell, Stop.NOT_RUN)]
             return
         try:
             super().preprocess_cell(cell, resources, index)
         except (DeadKernelError, CellTimeoutError) as error:
-            self._stop("died" if isinstance(error, DeadKernelError) else "timeout")
-            cell.outputs.append(_failure("DeadKernel", "le noyau Python s'est arrêté pendant cette cellule"))
+            self._stop(Status.DIED if isinstance(error, DeadKernelError) else Status.TIMEOUT)
+            cell.outputs.append(_failure(cell, Stop.DIED))
         else:
-            if any(output.get("ename") == self.error_on_timeout["ename"] for output in cell.outputs):
+            late = [output.evalue for output in cell.outputs if output.get("ename") == self.error_on_timeout["ename"]]
+            if self.error_on_timeout["evalue"] in late:  # and not an error of that name which the cell raised
+                cell.metadata[STOPPED] = Stop.TIMEOUT
+            if late:
                 self._after_a_timeout()
 
     def process_message(self, msg, cell, cell_index):
@@ -232,18 +245,18 @@ class Runner(Execute):
         if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
             self._printed += len(str(msg["content"]))
             if self._printed > 10 * OUTPUT_BYTES and not self._stopped:
-                self._stop("flood")
+                self._stop(Status.FLOOD)
             if self._printed > OUTPUT_BYTES and msg["msg_type"] in ("stream", "display_data"):
                 return None  # results and errors are kept: they decide marks
         return super().process_message(msg, cell, cell_index)
 
     def _after_a_timeout(self) -> None:
         """Go on only if the interrupted kernel listens again: each cell would else wait for its own time-out."""
-        self.status = "timeout"
+        self.status = Status.TIMEOUT
         try:
             run_sync(self.kc.wait_for_ready)(timeout=ANSWER_SECONDS)
         except RuntimeError:
-            self._stop("timeout")
+            self._stop(Status.TIMEOUT)
 
     def abort(self) -> None:
         """Kill the kernel, from another thread."""
@@ -253,20 +266,22 @@ class Runner(Execute):
     def watch(self, place: Path, limits: dict[str, int]) -> None:
         """Stop a kernel that, with all its processes and files, goes beyond its limits; from another thread."""
         if sandbox.disk_mb(place) > sandbox.DISK_MB:
-            self._stop("disk")
+            self._stop(Status.DISK)
         processes = self._manager.processes()
         if len(processes) > sandbox.WATCHED_PROCESSES:
-            self._stop("processes")
+            self._stop(Status.PROCESSES)
             return
         self.proportional_mb = max(self.proportional_mb, round(sandbox.memory_mb(processes)))
         if self.proportional_mb > limits["memory_mb"]:
-            self._stop("memory")
+            self._stop(Status.MEMORY)
 
-    def _stop(self, status: str) -> None:
+    def _stop(self, status: Status) -> None:
         if not self._stopped:
             self._stopped, self.status = True, status
             self.abort()
 
 
-def _failure(name: str, text: str) -> NotebookNode:
-    return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+def _failure(cell: NotebookNode, stop: Stop) -> NotebookNode:
+    """The error of a cell that did not run to its end; the cell's metadata say so too, as data."""
+    cell.metadata[STOPPED] = stop
+    return new_output("error", ename=stop, evalue=TOLD[stop], traceback=[f"{stop}: {TOLD[stop]}"])

@@ -26,21 +26,21 @@ from authoring.lab import RESERVED_LINE, Exercise, Lab, LabError
 from authoring.nbgrader import COURSE
 from authoring.release import quiet
 from grading.book.gradebook import Course
+from grading.book.notes import TO_CHECK
+from grading.execution.status import Status
 from grading.reports.page import LABELS, SIGNS, points, render, write
-from grading.reports.result import Result
+from grading.reports.result import ExerciseState, Result
 from grading.reports.similarity import Pair, alike
 from utils.environment import ROOT
 from utils.outcome import Code, State
 
 LOW = 40  # per cent of the points, below which a student is stuck
-STATES = ("right", "partial", "wrong", "untouched", "unrun", "waiting")
-TO_CHECK = "À vérifier"  # how a note begins that asks for a person's eye
 OBTAINED = "obtenu : "  # what stands before a value, in the messages of labs as in those of `utils.checks`
+NOTHING = (ExerciseState.UNTOUCHED, ExerciseState.UNRUN)  # there is no answer to speak of
 OWN_CELLS = "cellules ajoutées"
 # Colours that the page's style replaces, so that a figure follows the reader's light or dark theme.
 INK, SOFT, CLEAR = "#010101", "#010102", "#010103"
-COLOURS = {"right": "#010104", "partial": "#010105", "wrong": "#010106", "untouched": "#010107"}
-COLOURS |= {"unrun": "#010108", "waiting": "#010109"}
+COLOURS = {state: f"#01010{number}" for number, state in enumerate(ExerciseState, start=4)}
 STYLE = {INK: "ink", SOFT: "soft", CLEAR: "card", "#010104": "right", "#010105": "partial", "#010106": "wrong"}
 STYLE |= {"#010107": "neutral-bg", "#010108": "line", "#010109": "waiting"}
 
@@ -64,7 +64,7 @@ def class_report(lab: Lab, results: list[Result]) -> str:
     return render(
         "report.html",
         lab=lab, results=results, graded=graded, maximum=maximum, quartiles=quartiles,
-        median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in STATES if any(
+        median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in ExerciseState if any(
             row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, low=LOW,
         figures=_figures(totals, maximum, rows, graded) if graded else [], messages=frequent_messages(graded),
         stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(lab, graded),
@@ -76,7 +76,7 @@ def class_report(lab: Lab, results: list[Result]) -> str:
 
 def _exercise(asked: Exercise, graded: list[Result]) -> dict:
     found = [exercise for result in graded for exercise in result.exercises if exercise.name == asked.name]
-    marked = [e.points / e.maximum for e in found if e.state != "waiting" and e.maximum]
+    marked = [e.points / e.maximum for e in found if e.state != ExerciseState.WAITING and e.maximum]
     read = 2 * len(marked) >= len(found)  # with most answers unread, a mean would be of the empty ones
     success = round(100 * statistics.mean(marked)) if marked and read else None
     counts = Counter(exercise.state for exercise in found)
@@ -89,7 +89,7 @@ def frequent_messages(graded: list[Result], most: int = 20) -> list[dict]:
     groups: dict[tuple, dict] = {}
     for result in graded:
         for exercise in result.exercises:
-            if exercise.state in ("untouched", "unrun"):
+            if exercise.state in NOTHING:
                 continue
             failed = [test for test in exercise.tests if test.state == State.WRONG and test.message and not test.again]
             told = [(test.title, test.message, test.code) for test in failed]
@@ -119,9 +119,11 @@ def _stuck(lab: Lab, graded: list[Result]) -> list[dict]:
     number = {name: str(i) for i, name in enumerate(lab.exercises, start=1)}
     rows = []
     for result in graded:
-        untouched = [number[e.name] for e in result.exercises if e.state in ("untouched", "unrun")]
-        wrong = [number[e.name] for e in result.exercises if e.state == "wrong"]
-        marked = [e for e in result.exercises if e.state != "waiting"]  # what no person has read says nothing
+        untouched = [number[e.name] for e in result.exercises if e.state in NOTHING]
+        wrong = [number[e.name] for e in result.exercises if e.state == ExerciseState.WRONG]
+        marked = [
+            e for e in result.exercises if e.state != ExerciseState.WAITING
+        ]  # what no person has read says nothing
         maximum = sum(e.maximum for e in marked)
         low = sum(e.points for e in marked) < LOW / 100 * maximum - 1e-9
         if low or 2 * len(untouched) >= len(result.exercises):
@@ -134,11 +136,11 @@ def _to_check(graded: list[Result]) -> list[dict]:
     """What a person must look at, besides the written answers: one row a hand-in."""
     rows = []
     for result in graded:
-        reasons = [note for note in result.notes if note.startswith(TO_CHECK)]
+        reasons = [str(note) for note in result.notes if note.kind in TO_CHECK]
         again = [e.title for e in result.waiting if e.by_hand]
         if again:
             reasons.append(f"Note donnée par une personne, copie changée depuis : {', '.join(again)}.")
-        if result.status != "ok":
+        if result.status != Status.OK:
             reasons.append("L'exécution ne s'est pas terminée normalement.")
         if reasons:
             rows.append({"student": result.student, "reasons": reasons})
@@ -205,7 +207,9 @@ def _marks(totals: list[float], maximum: float) -> Figure:
     canvas, axes = _axes(5.2, 3.1)
     step = 1 if maximum <= 25 else maximum / 20
     edges = [i * step for i in range(int(maximum / step + 1e-9) + 1)]
-    counts, *_ = axes.hist([min(t, maximum - 1e-9) for t in totals], bins=edges, color=COLOURS["waiting"], rwidth=0.9)
+    counts, *_ = axes.hist(
+        [min(t, maximum - 1e-9) for t in totals], bins=edges, color=COLOURS[ExerciseState.WAITING], rwidth=0.9
+    )
     median = statistics.median(totals)
     axes.axvline(median, color=INK, linestyle="--", linewidth=1.2)
     low = median < 0.7 * maximum
@@ -223,7 +227,7 @@ def _marks(totals: list[float], maximum: float) -> Figure:
 
 def _times(seconds: list[float]) -> Figure:
     canvas, axes = _axes(5.2, 3.1)
-    axes.hist(seconds, bins=min(20, max(5, len(seconds) // 3)), color=COLOURS["partial"], rwidth=0.9)
+    axes.hist(seconds, bins=min(20, max(5, len(seconds) // 3)), color=COLOURS[ExerciseState.PARTIAL], rwidth=0.9)
     axes.set_xlabel("secondes d'exécution d'une copie", color=INK)
     axes.set_ylabel("copies", color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -237,7 +241,7 @@ def _success(rows: list[dict]) -> Figure:
     canvas, axes = _axes(10.6, 0.42 * len(rows) + 1.1)
     places = range(len(rows), 0, -1)
     left = [0.0] * len(rows)
-    for state in STATES:
+    for state in ExerciseState:
         counts = [row["counts"][state] for row in rows]
         if not any(counts):
             continue
@@ -246,7 +250,7 @@ def _success(rows: list[dict]) -> Figure:
         axes.barh(places, shares, left=left, color=COLOURS[state], label=LABELS[state], height=0.74)
         for place, share, start, n in zip(places, shares, left, counts, strict=True):
             if share >= 4:
-                ink = INK if state in ("untouched", "unrun") else CLEAR
+                ink = INK if state in NOTHING else CLEAR
                 axes.text(start + share / 2, place, str(n), ha="center", va="center", color=ink, fontsize=9)
         left = [a + b for a, b in zip(left, shares, strict=True)]
     titles = [row["title"] if len(row["title"]) < 52 else row["title"][:51] + "…" for row in rows]

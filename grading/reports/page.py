@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from authoring.lab import Lab
 from authoring.typography import spaced
-from grading.reports.result import Exercise, Result
+from grading.reports.result import Exercise, ExerciseState, Result
 from utils.files import whole
 from utils.outcome import State
 
@@ -30,14 +30,20 @@ _LITERAL = re.compile(
 )
 DETAILS = "notebook"  # the folder of nbgrader's own page
 LABELS = {
-    "right": "réussi",
-    "partial": "en partie réussi",
-    "wrong": "à revoir",
-    "untouched": "pas encore traité",
-    "unrun": "non exécuté",
-    "waiting": "en attente de relecture",
+    ExerciseState.RIGHT: "réussi",
+    ExerciseState.PARTIAL: "en partie réussi",
+    ExerciseState.WRONG: "à revoir",
+    ExerciseState.UNTOUCHED: "pas encore traité",
+    ExerciseState.UNRUN: "non exécuté",
+    ExerciseState.WAITING: "en attente de relecture",
 }
-SIGNS = {"right": "✓", "partial": "◐", "wrong": "✗", "untouched": "○", "unrun": "–", "waiting": "…"}
+PLURALS = LABELS | {
+    ExerciseState.RIGHT: "réussis",
+    ExerciseState.PARTIAL: "en partie réussis",
+    ExerciseState.UNTOUCHED: "pas encore traités",
+    ExerciseState.UNRUN: "non exécutés",
+}
+SIGNS = dict(zip(ExerciseState, "✓◐✗○–…", strict=True))
 OURS = "Une erreur est survenue de notre côté : vous n'avez rien à refaire."
 ADVICE = {
     True: "Corrigez ce point puis rendez votre copie à nouveau ; rien de ce que vous avez rendu n'a été perdu.",
@@ -58,7 +64,7 @@ def feedback(lab: Lab, result: Result, ours: bool = False) -> str:
     return render(
         "feedback.html",
         lab=lab, result=result, reason=reason, advice=ADVICE[not ours], counts=_counts(result), rubrics=rubrics,
-        labels=LABELS, signs=SIGNS, outcomes=LABELS | {"wrong": "échoué"},
+        labels=LABELS, signs=SIGNS, outcomes=LABELS | {ExerciseState.WRONG: "échoué"},
     )  # fmt: skip
 
 
@@ -130,14 +136,14 @@ def reason(exercise: Exercise) -> str:
         return f"Note donnée par votre enseignant·e.{again}"
     if exercise.waiting:
         return "Cette réponse est lue par votre enseignant·e : ses points viendront ensuite."
-    if exercise.state == "untouched":
+    if exercise.state == ExerciseState.UNTOUCHED:
         kept = exercise.is_code and exercise.changed
         return (
             "Si vous avez écrit du code : retirez la ligne « raise ToDo » pour qu'il soit exécuté."
             if kept else "Aucune réponse dans cette cellule."
         )  # fmt: skip
     lost = [test for test in exercise.tests if test.of and test.state is not State.RIGHT]
-    if exercise.state == "partial" and lost:
+    if exercise.state == ExerciseState.PARTIAL and lost:
         told = ", ".join(f"« {test.title} » (−{points(test.of)})" for test in lost)
         return f"Des points manquent pour : {told}."
     return ""
@@ -149,8 +155,6 @@ def _share(exercise: Exercise) -> int:
 
 def _counts(result: Result) -> str:
     """`6 réussis · 1 à revoir`."""
-    plural = {"right": "réussis", "untouched": "pas encore traités", "unrun": "non exécutés"}
-    plural["partial"] = "en partie réussis"
     states = [exercise.state for exercise in result.exercises]
-    found = [(state, states.count(state)) for state in LABELS if state in states]
-    return " · ".join(f"{n} {plural.get(state, LABELS[state]) if n > 1 else LABELS[state]}" for state, n in found)
+    found = [(state, states.count(state)) for state in ExerciseState if state in states]
+    return " · ".join(f"{n} {(PLURALS if n > 1 else LABELS)[state]}" for state, n in found)

@@ -6,6 +6,7 @@ The text of hidden tests is taken out of everything that is kept here.
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import nbformat
@@ -14,7 +15,9 @@ from nbgrader.api import Gradebook, MissingEntry
 
 from authoring.lab import ANSI, Lab
 from authoring.lab import Exercise as Asked
-from grading.book.ledger import Entry, Ledger
+from grading.book.ledger import Entry, EntryState, Ledger
+from grading.book.notes import Note
+from grading.execution.status import Status, Stop, stop_of
 from utils import outcome
 from utils.notebook.cells import grade_id, language
 
@@ -27,13 +30,24 @@ class Test(outcome.Test):
     reserved: bool = False  # stands among the hidden tests
 
 
+class ExerciseState(StrEnum):
+    """What became of an exercise."""
+
+    RIGHT = "right"
+    PARTIAL = "partial"
+    WRONG = "wrong"
+    UNTOUCHED = "untouched"
+    UNRUN = "unrun"  # the kernel was gone before its check
+    WAITING = "waiting"  # for a person
+
+
 @dataclass
 class Exercise:
-    """What became of one exercise.  `state`: right, partial, wrong, untouched, unrun, waiting."""
+    """What became of one exercise."""
 
     name: str
     title: str
-    state: str
+    state: ExerciseState
     points: float
     maximum: float
     tests: list[Test] = field(default_factory=list)
@@ -52,9 +66,9 @@ class Result:
 
     student: str
     exercises: list[Exercise] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     error: str = ""
-    status: str = "ok"
+    status: Status | None = Status.OK
     seconds: float = 0.0
     usage: dict = field(default_factory=dict)
     own_cells: list[str] = field(default_factory=list)  # code that the student added to the lab
@@ -74,7 +88,7 @@ class Result:
 
 def read_result(lab: Lab, student: str, ledger: Ledger, gradebook: Gradebook, notebook: Path) -> Result:
     """What became of a hand-in.  `notebook`: as nbgrader's autograding left it."""
-    entry = ledger.get(student) or Entry("", "failed", error="La copie n'a pas encore pu être corrigée.")
+    entry = ledger.get(student) or Entry("", EntryState.FAILED, error="La copie n'a pas encore pu être corrigée.")
     result = Result(student, [], entry.notes, entry.error, entry.status, entry.seconds, entry.usage)
     if result.error:
         return result
@@ -104,41 +118,40 @@ def _exercise(lab: Lab, asked: Asked, cells: dict, grades: dict, comments: dict)
     code, name = asked.is_code, asked.name
     work, check = cells.get(f"{name}-solution" if code else f"{name}-answer"), cells.get(f"{name}-check")
     grade = grades.get(f"{name}-check" if code else f"{name}-answer")
-    exercise = Exercise(name, asked.title, "wrong", 0.0, asked.points, is_code=code)
+    exercise = Exercise(name, asked.title, ExerciseState.WRONG, 0.0, asked.points, is_code=code)
     exercise.comment = "\n\n".join(comments[key] for key in (f"{name}-solution", f"{name}-check", f"{name}-answer")
                                    if key in comments)  # fmt: skip
     if work is not None:
         exercise.answer = work.source
         exercise.changed = work.source.strip() != asked.stub.strip()
     if grade is None:  # a cell that the lab has and this grading did not know
-        exercise.state, exercise.waiting = "waiting", True
+        exercise.state, exercise.waiting = ExerciseState.WAITING, True
         return exercise
     exercise.points, exercise.maximum = float(grade.score), float(grade.max_score)
     exercise.by_hand, exercise.waiting = grade.manual_score is not None, bool(grade.needs_manual_grade)
-    attempted, stopped = True, ""
+    attempted, stop = True, None
     if code and check is not None:
         attempted, exercise.tests, said = _checked(lab, asked, check)
-        stopped = _error(check)
-        own = _error(work) if work is not None else ""
-        exercise.message = lab.scrub(f"Votre cellule s'arrête sur {own}" if own and not _OURS.match(own) else
-                                     own or stopped or said)  # fmt: skip
+        stop, own = stop_of(check), _error(work) if work is not None else ""
+        raised = own and not stop_of(work)
+        exercise.message = lab.scrub(f"Votre cellule s'arrête sur {own}" if raised else own or _error(check) or said)
     # A kernel that was tampered with gives no mark: a person decides.
-    exercise.waiting |= stopped.startswith("à vérifier") and not exercise.by_hand
-    exercise.state = _state(exercise, attempted, stopped)
+    exercise.waiting |= stop == Stop.ALTERED and not exercise.by_hand
+    exercise.state = _state(exercise, attempted, stop)
     return exercise
 
 
-def _state(exercise: Exercise, attempted: bool, stopped: str) -> str:
+def _state(exercise: Exercise, attempted: bool, stop: Stop | None) -> ExerciseState:
     if not exercise.by_hand:
         if exercise.waiting:
-            return "waiting"
+            return ExerciseState.WAITING
         if not attempted or not (exercise.is_code or exercise.changed):
-            return "untouched"
-        if stopped.startswith("cellule non exécutée"):
-            return "unrun"
+            return ExerciseState.UNTOUCHED
+        if stop == Stop.NOT_RUN:
+            return ExerciseState.UNRUN
     if exercise.points >= exercise.maximum - 1e-9:
-        return "right"
-    return "partial" if exercise.points > 1e-9 else "wrong"
+        return ExerciseState.RIGHT
+    return ExerciseState.PARTIAL if exercise.points > 1e-9 else ExerciseState.WRONG
 
 
 def _checked(lab: Lab, asked: Asked, cell: NotebookNode) -> tuple[bool, list[Test], str]:
@@ -157,15 +170,12 @@ def _checked(lab: Lab, asked: Asked, cell: NotebookNode) -> tuple[bool, list[Tes
     return found.attempted, tests, ""
 
 
-_OURS = re.compile(r"cellule |le noyau |à vérifier")
-
-
 def _error(cell: NotebookNode) -> str:
     """How a cell ended, if it did by an error: without traceback, in which the hidden tests would stand."""
     for output in reversed(cell.get("outputs", [])):
         if output.output_type == "error":
             told = ANSI.sub("", output.get("evalue", ""))
-            if output.ename in ("NotRun", "DeadKernel", "TimeoutError", "NoyauAltere") and _OURS.match(told):
+            if output.ename == stop_of(cell):
                 return told
             told = re.sub(r"\((?:[^()]*), line (\d+)\)$", r"(ligne \1)", told)
             return f"{output.ename} : {told}" if told else str(output.ename)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from utils import environment
 from utils.environment import ROOT
+from utils.language import figure
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported, as in pyproject.toml
 GIB = 2**30
@@ -207,7 +208,7 @@ CHECKS: dict[str, Callable[[bool], Iterator[Line]]] = {
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}".replace(".", ",")
+    return figure(value, ".1f")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import re
 
+from grading.book.notes import NoteKind, note
 from grading.reports import class_report as report
 from grading.reports import similarity
 from grading.reports.result import Exercise, Result, Test
@@ -74,9 +75,9 @@ def test_messages_of_one_code_are_one_group():
 
 def test_what_asks_for_a_person():
     class_ = [
-        result("a", "", notes=["À vérifier : une cellule n'a pas répondu."]),
+        result("a", "", notes=[note(NoteKind.ALTERED, exercise="ex1")]),
         result("b", "", status="died"),
-        result("c", "", notes=["Le notebook s'appelait autrement."]),
+        result("c", "", notes=[note(NoteKind.RENAMED, name="À vérifier.ipynb", expected="tp.ipynb")]),
     ]
     assert [row["student"] for row in report._to_check(class_)] == ["a", "b"]
 

@@ -48,13 +48,27 @@ def test_one_function_not_written_yet_is_not_a_wrong_one(graded):
     def unwritten(path):
         notebook = nbformat.read(path, as_version=4)
         [cell] = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "ex1_double-solution"]
-        cell.source = 'def double(x):\n    if x: return 2 * x\n    raise ToDo'
+        cell.source = "def double(x):\n    if x: return 2 * x\n    raise ToDo"
         nbformat.write(notebook, path)
 
     unwritten(graded / "submitted" / "boris" / LAB / f"{LAB}.ipynb")
     grade.grade(graded, TOY)
     text = article(page(graded, "boris"), "Exercice 1")
     assert "a secret test of zero (pas encore traité, 0 sur 0,5)" in text and "échoué" not in text
+
+
+def test_no_hand_in_says_that_the_grader_stopped_it(graded):
+    """Neither by the name of what it raises nor in its cells' metadata: it would wait for a person."""
+    path = graded / "submitted" / "boris" / LAB / f"{LAB}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata["stopped"] = "NoyauAltere"
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "ex1_double-solution":
+            cell.source = "class NoyauAltere(Exception): pass\nraise NoyauAltere('à vérifier : rien')"
+    nbformat.write(notebook, path)
+    grade.grade(graded, LAB)
+    text = article(page(graded, "boris"), "Exercice 1")
+    assert "s'arrête sur NoyauAltere : à vérifier" in text and "relecture" not in text and "à revoir" in text
 
 
 def test_a_page_needs_nothing_and_runs_nothing(graded):

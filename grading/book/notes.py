@@ -1,0 +1,64 @@
+"""What happened to a hand-in besides its marks: notes as data, in the ledger, and their sentences."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class NoteKind(StrEnum):
+    """What a note is about; those of a run are named as its `Status`."""
+
+    LINK_IGNORED = "link_ignored"
+    ARCHIVE_READ = "archive_read"
+    ONE_OF_SEVERAL = "one_of_several"
+    RENAMED = "renamed"
+    LOCKED_EDITED = "locked_edited"
+    REORDERED = "reordered"
+    COPIES = "copies"
+    MISSING = "missing"
+    MARKS_LOST = "marks_lost"
+    TIMEOUT = "timeout"
+    DIED = "died"
+    FLOOD = "flood"
+    MEMORY = "memory"
+    DISK = "disk"
+    PROCESSES = "processes"
+    ALTERED = "altered"
+
+
+TO_CHECK = {NoteKind.ALTERED}  # asks for a person's eye
+SENTENCES = {
+    NoteKind.LINK_IGNORED: "Le lien « {name} » a été ignoré.",
+    NoteKind.ARCHIVE_READ: "Les fichiers ont été lus dans l'archive « {name} ».",
+    NoteKind.ONE_OF_SEVERAL: "Plusieurs notebooks : {name} a été corrigé, pas {others}.",
+    NoteKind.RENAMED: "Le notebook s'appelait « {name} » et non {expected}.",
+    NoteKind.LOCKED_EDITED: "Des cellules verrouillées avaient été modifiées : {exercises}.",
+    NoteKind.REORDERED: "Des cellules avaient changé de place : l'ordre du TP a été rétabli.",
+    NoteKind.COPIES: "Cellules en double : {count} ; la dernière de chacune compte.",
+    NoteKind.MISSING: "Des cellules manquaient et ont été remises : {exercises}.",
+    NoteKind.MARKS_LOST: "Les repères du TP avaient été perdus (par un autre éditeur ?) : ils ont été rétablis.",
+    NoteKind.TIMEOUT: "L'exécution a dépassé le temps permis.",
+    NoteKind.DIED: (
+        "Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."
+    ),
+    NoteKind.FLOOD: "Le notebook a trop affiché : son exécution a été arrêtée.",
+    NoteKind.MEMORY: "Le notebook a demandé trop de mémoire : son exécution a été arrêtée.",
+    NoteKind.DISK: "Le notebook a écrit trop de fichiers : son exécution a été arrêtée.",
+    NoteKind.PROCESSES: "Le notebook a lancé trop de processus : son exécution a été arrêtée.",
+    NoteKind.ALTERED: "À vérifier : le notebook modifie les outils de la correction ({exercise}).",
+}
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note; `str(note)` is its sentence.  `values`: what the sentence names, plain (texts, numbers, lists)."""
+
+    kind: NoteKind
+    values: dict = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = {name: ", ".join(v) if isinstance(v, list) else v for name, v in self.values.items()}
+        return SENTENCES[self.kind].format(**told)
+
+
+def note(kind: NoteKind, **values) -> Note:
+    return Note(kind, values)
