@@ -205,8 +205,9 @@ class Lab:
 
     @cached_property
     def given(self) -> list[str]:
-        """The code that every student gets, cell by cell."""
-        return [Source(cell.source).public for cell in self.notebook.cells if cell.cell_type == "code"]
+        """The code that every student gets, cell by cell, in each language."""
+        cells = [cell for language in self.languages for cell in self.notebook_in(language).cells]
+        return [Source(cell.source).public for cell in cells if cell.cell_type == "code"]
 
     def _texts(self) -> Iterator[NotebookNode]:
         return (cell for cell in self.notebook.cells if cell.cell_type == "markdown")

@@ -143,8 +143,9 @@ def test_manual_marks_and_comments_survive_a_new_grading(course):
     assert "Bien vu." in (course / "feedback" / "anne" / LAB / f"{LAB}.html").read_text(encoding="utf-8")
 
 
-def test_the_demonstration_class(tmp_path, capsys):
-    assert demo.demo(TOY, tmp_path / "demo") == []
+@pytest.mark.parametrize("lab", [TOY, Catalogue()["tp0_quiz"]], ids=lambda lab: lab.name)
+def test_the_demonstration_class(lab, tmp_path, capsys):
+    assert lab.languages == ["fr", "en"] and demo.demo(lab, tmp_path / "demo") == []
     printed = capsys.readouterr().out
     assert "2-intacte" in printed and "2-intacte-en" in printed
 
