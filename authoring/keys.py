@@ -24,7 +24,8 @@ NAMED = re.compile(rf"((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?::\w*)?")  # as in [
 def key(files: Iterable[Path], *settings: object) -> str:
     """SHA-256 of the contents of files, of the pins, and of settings (anything that JSON or `str` can tell)."""
     # By folder and name: the same for a copy of a lab elsewhere.
-    told = [f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in {*files, PINS}]
+    hashes = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in {*files, PINS}}
+    told = [f"{path.parent.name}/{path.name} {found}" for path, found in hashes.items()]
     return hashlib.sha256(json.dumps([sorted(told), settings], default=str, sort_keys=True).encode()).hexdigest()
 
 

@@ -109,6 +109,8 @@ class Lab:
         self.root, self.name = root, name
         self.folder = root / "solutions" / name
         self.script = self.folder / f"{name}.py"
+        self._notebooks: dict[str, NotebookNode] = {}
+        self._exercises: dict[str, dict[str, Exercise]] = {}
 
     def __repr__(self) -> str:
         return f"Lab({self.name!r})"
@@ -126,8 +128,10 @@ class Lab:
         """The teacher's notebook in a language.  Raises `LanguageError` if its catalogue is not whole."""
         if language == SOURCE_LANGUAGE:
             return self.notebook
-        text = translation.translate(self._script(), translation.read(self.catalogue_path(language)))
-        return read_script(text, self.name, self.root, language)
+        if language not in self._notebooks:
+            text = translation.translate(self._script(), translation.read(self.catalogue_path(language)))
+            self._notebooks[language] = read_script(text, self.name, self.root, language)
+        return self._notebooks[language]
 
     def _script(self) -> str:
         if not self.script.exists():
@@ -171,6 +175,11 @@ class Lab:
 
     def exercises_in(self, language: str) -> dict[str, Exercise]:
         """The same exercises, their texts in a language."""
+        if language not in self._exercises:
+            self._exercises[language] = self._read_exercises(language)
+        return self._exercises[language]
+
+    def _read_exercises(self, language: str) -> dict[str, Exercise]:
         found: dict[str, Exercise] = {}
         heading = ""
         for cell in self.notebook_in(language).cells:
@@ -197,8 +206,9 @@ class Lab:
 
     @cached_property
     def given(self) -> list[str]:
-        """The code that every student gets, cell by cell."""
-        return [Source(cell.source).public for cell in self.notebook.cells if cell.cell_type == "code"]
+        """The code that every student gets, cell by cell, in each language."""
+        cells = [cell for language in self.languages for cell in self.notebook_in(language).cells]
+        return [Source(cell.source).public for cell in cells if cell.cell_type == "code"]
 
     def _texts(self) -> Iterator[NotebookNode]:
         return (cell for cell in self.notebook.cells if cell.cell_type == "markdown")

@@ -1,4 +1,5 @@
-"""`make demo`: a class of six goes through the whole cycle, and its marks are compared with those expected.
+"""`make demo`: a class of six, and of three more in each other language, goes through the whole cycle, and its marks
+are compared with those expected.
 
 Made in build/demo, a course of its own: a teacher's gradebook and hand-ins are never touched.
 """
@@ -14,7 +15,7 @@ import nbformat
 
 from authoring.answers import read_answers
 from authoring.catalogue import Catalogue
-from authoring.lab import Lab
+from authoring.lab import SOURCE_LANGUAGE, Lab
 from authoring.release import quiet, released
 from grading.execution import sandbox
 from grading.grade import Options, grade, table, write_csv
@@ -29,23 +30,25 @@ class Student:
     name: str
     sources: dict[str, str]
     expected: dict[str, float]
+    language: str = SOURCE_LANGUAGE
 
 
-def three(lab: Lab) -> list[Student]:
+def three(lab: Lab, language: str = SOURCE_LANGUAGE) -> list[Student]:
     """Perfect, untouched and half done."""
-    reference = {asked.name: asked.reference for asked in lab.exercises.values()}
+    reference = {asked.name: asked.reference for asked in lab.exercises_in(language).values()}
+    end = "" if language == SOURCE_LANGUAGE else f"-{language}"
     full = {asked.name: asked.points for asked in lab.exercises.values() if asked.is_code}
     half = list(full)[: len(full) // 2]
     zero = dict.fromkeys(full, 0.0)
     return [
-        Student("1-parfaite", reference, full),
-        Student("2-intacte", {}, zero),
-        Student("3-a-moitie", {e: reference[e] for e in half}, zero | {e: full[e] for e in half}),
+        Student(f"1-parfaite{end}", reference, full, language),
+        Student(f"2-intacte{end}", {}, zero, language),
+        Student(f"3-a-moitie{end}", {e: reference[e] for e in half}, zero | {e: full[e] for e in half}, language),
     ]
 
 
 def the_class(lab: Lab) -> list[Student]:
-    """Those three, and three with typical mistakes in every other exercise."""
+    """Those three, in each language of the lab, and three with typical mistakes in every other exercise."""
     students = three(lab)
     reference, full = students[0].sources, students[0].expected
     for i, name in enumerate(("4-etourdi", "5-presse", "6-confuse")):
@@ -55,7 +58,7 @@ def the_class(lab: Lab) -> list[Student]:
             mistake = mistakes[i % len(mistakes)]
             sources[exercise], expected[exercise] = mistake.source, mistake.points
         students.append(Student(name, sources, expected))
-    return students
+    return students + [student for language in lab.languages[1:] for student in three(lab, language)]
 
 
 def hand_in(notebook: nbformat.NotebookNode, student: Student, folder: Path, lab: str) -> None:
@@ -74,9 +77,9 @@ def demo(lab: Lab, root: Path) -> list[str]:
     """Run the cycle in `root`; print the marks; return what differs from what was expected."""
     shutil.rmtree(root, ignore_errors=True)
     students = the_class(lab)
-    release = nbformat.reads(released(lab).decode(), as_version=4)
+    releases = {language: nbformat.reads(released(lab, language), as_version=4) for language in lab.languages}
     for student in students:
-        hand_in(release, student, root, lab.name)
+        hand_in(releases[student.language], student, root, lab.name)
     options = Options(isolated=sandbox.available())  # its own hand-ins can be trusted
     marks = {mark.student: mark for mark in grade(root, lab, options)}
     write_csv(list(marks.values()), root / "grades.csv")
@@ -102,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     problems = []
     for lab in Catalogue().chosen(parser.parse_args(arguments).labs):
         root = ROOT / "build" / "demo" / lab.name
-        print(f"A class of six hands in {lab.name}; graded in {root.relative_to(ROOT)}/")
+        print(f"A class of {len(the_class(lab))} hands in {lab.name}; graded in {root.relative_to(ROOT)}/")
         problems += demo(lab, root)
     for problem in problems:
         print(f"[FAIL] {problem}", file=sys.stderr)

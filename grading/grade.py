@@ -37,6 +37,7 @@ from grading.execution.status import Status
 from grading.reports import page as pages
 from utils.environment import ROOT, cores
 from utils.files import natural
+from utils.notebook.cells import language
 from utils.notebook.demos import left_out
 
 
@@ -116,10 +117,10 @@ class Grading:
         if self.options.scheduler:
             from grading.execution.cluster import Cluster  # Dask is an extra
 
-            return Cluster(self.options.scheduler, course.lab, course.source, self.options)
+            return Cluster(self.options.scheduler, course.lab, course.sources, self.options)
         secret = (course.root / "submitted", course.root / "gradebook.db", course.intake, course.ledger.folder)
-        fitness = course.ledger.folder / f"{course.version[:16]}.fit"
-        return open_engine(course.source, course.config, self.options, secret, fitness)
+        fitness = course.ledger.folder / course.version[:16]
+        return open_engine(course.sources, course.config, self.options, secret, fitness)
 
     def _pool(self, students: list[str], jobs: int, last: bool = False) -> list[str]:
         """Execute and record; returns those to try once more."""
@@ -163,7 +164,7 @@ class Grading:
                 self._set_aside(student, mark, EntryState.FAILED, f"Le notebook n'a pas pu être lu ({_told(error)}).")
             else:
                 self._show(running=1)
-                skip = left_out(notebook, self.course.release)
+                skip = left_out(notebook, self.course.releases[language(notebook)])
                 running[pool.submit(self.engine.run, notebook, hand_in.files, skip)] = (student, hand_in, mark)
 
     def _finish(self, student: str, hand_in: HandIn, mark: str, future: Future[Run], last: bool) -> bool:
@@ -209,7 +210,7 @@ class Grading:
     def _take_in(self, student: str) -> HandIn:
         course = self.course
         place = Path(student, course.lab)
-        return take_in(course.submitted / place, course.intake / place, course.release, course.lab)
+        return take_in(course.submitted / place, course.intake / place, list(course.releases.values()), course.lab)
 
     def _is_done(self, student: str) -> bool:
         """Nothing to do, but for a feedback page that no longer shows what a person has since marked or said."""

@@ -5,6 +5,7 @@ the ledger.  Only one process does this at a time: SQLite has one writer.
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 import nbformat
@@ -12,17 +13,18 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
-from nbgrader.preprocessors import Execute, NbGraderPreprocessor
-from traitlets import Unicode
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
+from traitlets import Dict, Unicode
 
 from authoring import keys
-from authoring.lab import Lab
+from authoring.lab import SOURCE_LANGUAGE, Lab
 from authoring.nbgrader import configuration, deciding
 from authoring.release import generate
 from grading.book.ledger import EntryState, Ledger, fingerprint
 from grading.execution.status import STOPPED
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
+from utils.notebook.cells import language
 
 
 class RecordError(RuntimeError):
@@ -47,6 +49,18 @@ class Executed(NbGraderPreprocessor):
         return nb, resources
 
 
+class Restored(OverwriteCells):
+    """Puts the lab's cells back as they are in the language of the hand-in, which another gradebook knows."""
+
+    gradebooks = Dict(help="by language, its address; for the others, the course's own").tag(config=True)
+
+    def preprocess(self, nb, resources):
+        told = resources["nbgrader"]
+        address = self.gradebooks.get(language(nb), told["db_url"])
+        nb, _ = super().preprocess(nb, {**resources, "nbgrader": {**told, "db_url": address}})
+        return nb, resources
+
+
 class Sanitize(Autograde):
     """nbgrader's first half of autograding, in memory: outputs cleared, locked cells and hidden tests put back."""
 
@@ -64,17 +78,22 @@ class Course:
         self.root, self.about, self.lab = root, lab, lab.name
         self.submitted, self.intake = root / "submitted", root / "intake"
         self.ledger = Ledger(root / "ledger" / self.lab)
-        self.source = nbformat.writes(lab.notebook)
+        self.sources = {language: nbformat.writes(lab.notebook_in(language)) for language in lab.languages}
         self.config = configuration(root)
         helpers = keys.lab_files(lab.folder, answers=False)
-        self.version = hashlib.sha256((self.source + deciding(self.config, helpers)).encode()).hexdigest()
+        self.version = hashlib.sha256((json.dumps(self.sources) + deciding(self.config, helpers)).encode()).hexdigest()
         self.config.CourseDirectory.assignment_id = self.lab
         self.config.CourseDirectory.submitted_directory = str(self.intake)
         self.config.Executed.folder = str(self.ledger.folder)
-        steps = Autograde().autograde_preprocessors
-        self.config.Autograde.autograde_preprocessors = [Executed if step is Execute else step for step in steps]
+        # Each other language has a course folder of its own, with a gradebook that knows the cells in it, no student.
+        self._folders = {language: self.ledger.folder / language for language in lab.languages}
+        self._folders[SOURCE_LANGUAGE] = root
+        gradebooks = {language: f"sqlite:///{folder / 'gradebook.db'}" for language, folder in self._folders.items()}
+        self.config.Restored.gradebooks = gradebooks
+        ours = {Execute: Executed, OverwriteCells: Restored}
+        for half in ("sanitize_preprocessors", "autograde_preprocessors"):
+            self.config.Autograde[half] = [ours.get(step, step) for step in getattr(Autograde(), half)]
         self._api = NbGraderAPI(config=self.config)
-        self._release = root / "release" / self.lab / f"{self.lab}.ipynb"
 
     def students(self) -> list[str]:
         """Those who handed in the lab."""
@@ -87,10 +106,14 @@ class Course:
         """Tell the gradebook of the lab, if it does not know this version of it yet."""
         marker = self.ledger.folder / "lab.version"
         known = marker.read_text() if marker.exists() else ""
-        if known != self.version or not self._knows_lab() or not self._release.exists():
-            generate(self.about, self.root)
+        places = {
+            language: folder / "release" / self.lab / f"{self.lab}.ipynb" for language, folder in self._folders.items()
+        }
+        if known != self.version or not self._knows_lab() or not all(place.exists() for place in places.values()):
+            for language, folder in self._folders.items():
+                generate(self.about, folder, language)
             marker.write_text(self.version)
-        self.release = nbformat.read(self._release, as_version=4)
+        self.releases = {language: nbformat.read(place, as_version=4) for language, place in places.items()}
 
     def sanitized(self, path: Path) -> NotebookNode:
         """The notebook that will be executed."""

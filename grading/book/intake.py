@@ -9,6 +9,7 @@ import os
 import shutil
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -21,14 +22,16 @@ from utils.notebook.cells import (
     NOTEBOOK_BYTES,
     Unusable,
     bare,
+    course,
     decoded,
     exercise,
     grade_id,
+    language,
     locked,
     same,
     too_big,
 )
-from utils.notebook.matching import RECOGNISED, known, recognised
+from utils.notebook.matching import RECOGNISED, edition, known, recognised
 
 FOLDER_BYTES = 200_000_000  # with the files beside it
 FOLDER_FILES = 200
@@ -44,16 +47,17 @@ class HandIn:
     notes: list[Note] = field(default_factory=list)
 
 
-def take_in(source: Path, target: Path, release: NotebookNode, lab: str) -> HandIn:
+def take_in(source: Path, target: Path, releases: Sequence[NotebookNode], lab: str) -> HandIn:
     """Copy the hand-in `source` into the folder `target`, made anew, with a notebook that nbgrader can take.
 
-    `release`: the student version of the lab.  Raises `Unusable`.
+    `releases`: the student version of the lab in each language; the notebook's metadata say which of them it is of.
+    Raises `Unusable`.
     """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     contents, notes = _contents(source)
-    name, text, more = _choose(contents, release, lab)
-    notebook, mended = mend(text, release, lab)
+    name, text, more = _choose(contents, releases, lab)
+    notebook, mended = mend(text, releases, lab)
     notes += more + mended
     nbformat.write(notebook, target / f"{lab}.ipynb")
     files = {}
@@ -126,7 +130,7 @@ def _archive(path: Path) -> dict[str, Content]:
     return inside
 
 
-def _choose(contents: dict[str, Content], release: NotebookNode, lab: str) -> tuple[str, str, list[Note]]:
+def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab: str) -> tuple[str, str, list[Note]]:
     """The notebook to grade: (name, text, notes).  The right name wins, then the one that has most of the lab."""
     if not contents:
         raise Unusable("Le dossier rendu est vide.")
@@ -145,7 +149,8 @@ def _choose(contents: dict[str, Content], release: NotebookNode, lab: str) -> tu
     for name in candidates:
         try:
             text = _text(contents[name], name)
-            scores[name] = (len(known(bare(text, name).cells, release.cells)), text)
+            notebook = bare(text, name)
+            scores[name] = (len(known(notebook.cells, edition(notebook, releases).cells)), text)
         except Unusable as error:
             reasons.append(error)
     if not scores:
@@ -164,12 +169,14 @@ def _text(content: Content, name: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------- what cells
-def mend(text: str, release: NotebookNode, lab: str) -> tuple[NotebookNode, list[Note]]:
-    """A notebook that has every cell of the release once, in order, and what was done to that end.
+def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[NotebookNode, list[Note]]:
+    """A notebook that has every cell of the release in its language once, in order, and what was done to that end.
 
     A well-formed notebook comes back as it was.  Raises `Unusable`.
     """
     notebook = bare(text, f"{lab}.ipynb")
+    release = edition(notebook, releases)
+    notebook.metadata["course"] = course(notebook) | {"language": language(release)}
     if recognised(notebook.cells, release) < RECOGNISED:
         raise Unusable(f"Ce notebook n'est pas celui du TP {lab} : ses cellules n'ont pas été reconnues.")
     found = known(notebook.cells, release.cells)

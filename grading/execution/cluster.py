@@ -42,12 +42,12 @@ DECIDING = ("torch", "transformers", "numpy", "nbgrader", "ipykernel")  # librar
 class Warm(WorkerPlugin):
     """What a worker has for a lab: an engine, warm before its first notebook."""
 
-    def __init__(self, name: str, source: str, options: Options):
-        self.name, self._source, self._options = name, source, options
+    def __init__(self, name: str, sources: dict[str, str], options: Options):
+        self.name, self._sources, self._options = name, sources, options
 
     def setup(self, worker) -> None:
         options = self._options if self._options.jobs else replace(self._options, jobs=worker.state.nthreads)
-        self._engine = open_engine(self._source, configuration(ROOT), options)
+        self._engine = open_engine(self._sources, configuration(ROOT), options)
         self._lock, self._ready = threading.Lock(), False
 
     def engine(self):
@@ -97,10 +97,10 @@ def execute(name: str, notebook: str, files: dict[str, bytes], skip: list[int]) 
 
 # ------------------------------------------------------------------------------------------------ the grader's side
 class Cluster:
-    """Runs notebooks on a Dask cluster; `with Cluster("local:2", lab, source, options) as engine: engine.run(…)`."""
+    """Runs notebooks on a Dask cluster; `with Cluster("local:2", lab, sources, options) as engine: engine.run(…)`."""
 
-    def __init__(self, address: str, lab: str, source: str, options: Options):
-        """`source`: the lab's notebook as text.  Raises `LabError` where there is no such cluster."""
+    def __init__(self, address: str, lab: str, sources: dict[str, str], options: Options):
+        """`sources`: the lab's notebook as text, by language.  Raises `LabError` where there is no such cluster."""
         self.notes: list[str] = []
         self._name, self._cluster, self._folder = f"llm-grading-{lab}", None, None
         security = None
@@ -114,7 +114,7 @@ class Cluster:
         except (OSError, ValueError) as error:
             self._shut()
             raise LabError(f"no Dask scheduler answers at {address} ({error}); see docs/cluster.md.") from None
-        self._client.register_plugin(Warm(self._name, source, options), name=self._name)
+        self._client.register_plugin(Warm(self._name, sources, options), name=self._name)
         self.jobs = 1
 
     def _start(self, count: str, options: Options) -> tuple[LocalCluster, Options]:

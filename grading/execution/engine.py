@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from grading.execution.sandbox import Sandbox, SandboxError
 from grading.execution.status import Status
 from grading.inside.zygote import ForkError
 from utils.environment import ROOT, cache_dir, cores
-from utils.notebook.cells import is_check
+from utils.notebook.cells import FRENCH, is_check, language
 
 WATCH_SECONDS = 0.5  # between two looks at what the kernels take up
 
@@ -56,15 +57,20 @@ class Run:
 
 
 def open_engine(
-    source: str, config: Config, options: Options, secret: tuple[Path, ...] = (), fitness: Path | None = None
+    sources: dict[str, str],
+    config: Config,
+    options: Options,
+    secret: tuple[Path, ...] = (),
+    fitness: Path | None = None,
 ) -> "Engine":
-    """What runs a lab's notebooks, here or on a worker; `source`: the lab's notebook as text.
+    """What runs a lab's notebooks, here or on a worker; `sources`: the lab's notebook as text, by language.
 
-    `secret`: files that no notebook must see, besides the course's own; `fitness`: see `grading.execution.examiner`.
+    `secret`: files that no notebook must see, besides the course's own; `fitness`: the start of a path, see
+    `grading.execution.examiner`.
     """
-    modules = [*imports(source), "grading.inside.answering"]
-    lab = nbformat.reads(source, as_version=4)
-    return Engine(modules, options.jobs, options.warm, config, options.isolated, secret, lab, fitness)
+    modules = [*imports(sources[FRENCH]), "grading.inside.answering"]
+    labs = {language: nbformat.reads(source, as_version=4) for language, source in sources.items()}
+    return Engine(modules, options.jobs, options.warm, config, options.isolated, secret, labs, fitness)
 
 
 def imports(source: str) -> list[str]:
@@ -101,11 +107,11 @@ class Engine:
         config: Config | None = None,
         isolated: bool = True,
         secret: tuple[Path, ...] = (),
-        lab: NotebookNode | None = None,
+        labs: dict[str, NotebookNode] | None = None,
         fitness: Path | None = None,
     ):
-        """`lab`: the source of the lab whose checks are to run apart; `fitness`: where to remember which of them can;
-        `secret`: files that no kernel must see."""
+        """`labs`: the source, by language, of the lab whose checks are to run apart; `fitness`: the path, but for the
+        language, where to remember which of them can; `secret`: files that no kernel must see."""
         self._config = config or Config()
         self._folder = _scratch()
         self.jobs = jobs
@@ -115,7 +121,10 @@ class Engine:
         self._running: dict[Runner, Path] = {}
         self._closed = threading.Event()
         self._sandbox = None
-        self._examiner = None
+        self._labs, self._fitness = labs or {}, fitness
+        self._examiners: dict[str, Examiner | None] = {}
+        # An examiner ends with the thread that made it: one that lives as long as this engine.
+        self._keeper = ThreadPoolExecutor(1)
         if isolated:
             try:
                 self._sandbox = Sandbox.choose(self._folder, jobs, secret)
@@ -133,11 +142,24 @@ class Engine:
                 self._server = ForkServer(modules, env, self._sandbox)
             except ForkError as error:
                 self._cold(error)
-        if lab is not None and any(is_check(cell) for cell in lab.cells):
-            try:
-                self._examiner = Examiner(lab, self._env, self._folder / "examiner", fitness)
-            except OSError as error:
-                self.notes.append(f"checks run in the students' kernels: {error}")
+        if FRENCH in self._labs:
+            self._examiner(FRENCH)
+
+    def _examiner(self, language: str) -> Examiner | None:
+        """What examines the hand-ins in a language, begun with the first of them; None if their kernels must do it."""
+        return self._keeper.submit(self._begun, language).result()
+
+    def _begun(self, language: str) -> Examiner | None:
+        if language not in self._examiners:
+            self._examiners[language], lab = None, self._labs.get(language)
+            if lab is not None and any(is_check(cell) for cell in lab.cells):
+                folder = self._folder / f"examiner-{language}"
+                memory = self._fitness and self._fitness.with_name(f"{self._fitness.name}.{language}.fit")
+                try:
+                    self._examiners[language] = Examiner(lab, self._env, folder, memory)
+                except OSError as error:
+                    self.notes.append(f"checks run in the students' kernels: {error}")
+        return self._examiners[language]
 
     @property
     def protection(self) -> str:
@@ -177,7 +199,8 @@ class Engine:
             if os.name == "posix":
                 manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
             env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
-            runner = Runner(manager, Path(name), env, self._examiner, skip, config=self._config)
+            examiner = self._examiner(language(notebook))
+            runner = Runner(manager, Path(name), env, examiner, skip, config=self._config)
             self._running[runner] = Path(name)
             try:
                 runner.preprocess(notebook, {})
@@ -189,7 +212,7 @@ class Engine:
 
     def in_kernels(self) -> list[str]:
         """The checks that had to run in the students' kernels, where their code could reach them."""
-        return self._examiner.unfit() if self._examiner else []
+        return sorted({check for examiner in self._examiners.values() if examiner for check in examiner.unfit()})
 
     def _try_walls(self) -> None:
         """Try the walls around a forked kernel; raises `ForkError` if one does not hold."""
@@ -220,8 +243,10 @@ class Engine:
             runner.abort()
         if self._server:
             self._server.close()
-        if self._examiner:
-            self._examiner.close()
+        self._keeper.shutdown(cancel_futures=True)
+        for examiner in self._examiners.values():
+            if examiner:
+                examiner.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self):

@@ -161,8 +161,9 @@ def similar(lab: Lab, graded: list[Result]) -> list[Pair]:
         for result in graded
     }
     standard: dict[str, list[str]] = {OWN_CELLS: lab.given}
-    for name, asked in lab.exercises.items():
-        standard[name] = [asked.stub, asked.reference]
+    for name in lab.exercises:
+        told = [lab.exercises_in(language)[name] for language in lab.languages]
+        standard[name] = [text for one in told for text in (one.stub, one.reference)]
         kept = lab.answers_path(name)
         if kept.exists():
             standard[name] += [answer.source for answer in read_answers(kept) if answer.kind == "right"]

@@ -19,7 +19,7 @@ from grading.book.ledger import Entry, EntryState, Ledger
 from grading.book.notes import Note
 from grading.execution.status import Status, Stop, stop_of
 from utils import outcome
-from utils.notebook.cells import grade_id
+from utils.notebook.cells import FRENCH, grade_id, language
 
 
 # ------------------------------------------------------------------------------------------------------ the hand-in
@@ -100,9 +100,8 @@ def read_result(lab: Lab, student: str, ledger: Ledger, gradebook: Gradebook, no
         return result
     cells = {grade_id(cell): cell for cell in executed.cells}
     result.own_cells = [c.source for c in executed.cells if c.cell_type == "code" and not grade_id(c)]
-    result.exercises = [
-        _exercise(lab, asked, cells, grades, comments) for asked in lab.exercises.values()
-    ]
+    spoken = language(executed) if language(executed) in lab.languages else FRENCH  # a translation may be withdrawn
+    result.exercises = [_exercise(lab, asked, cells, grades, comments) for asked in lab.exercises_in(spoken).values()]
     return result
 
 

@@ -42,7 +42,7 @@ def test_a_lab_knows_its_exercises_and_what_is_reserved(name):
 def test_labs_are_in_teaching_order(tmp_path, monkeypatch):
     """For their authors and for their students, who see other folders."""
     names = {"tp10_agents": 10, "tp0_quiz": 0, "tp2_causal_lm": 2}
-    monkeypatch.setattr(releases, "NOTEBOOKS", tmp_path / "notebooks" / "fr")
+    monkeypatch.setattr(releases, "NOTEBOOKS", tmp_path / "notebooks")
     assert copies(tmp_path, names).names == releases.labs() == ["tp0_quiz", "tp2_causal_lm", "tp10_agents"]
 
 

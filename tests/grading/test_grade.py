@@ -1,11 +1,15 @@
 """The whole cycle with stock nbgrader, on the toy lab."""
 
+import copy
 import csv
+import re
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from authoring.catalogue import Catalogue
+from authoring.release import released
 from grading import demo, grade
 from tests.toy_lab import LAB, TOY, copies
 
@@ -50,6 +54,75 @@ def test_the_cycle(course):
     assert "not graded" in grade.table(list(marks.values()))
 
 
+ENGLISH = {
+    "ex1_double": "def double(x):\n    return x + x",
+    "ex2_noisy": 'def noisy():\n    return "nothing but harmless noise"',
+    "ex3_words": "Because.",
+}
+
+
+@pytest.fixture(scope="module")
+def english_release():
+    return released(TOY, "en")
+
+
+def stripped(notebook):
+    """As an editor leaves a copy that keeps neither metadata nor ids."""
+    bare = copy.deepcopy(notebook)
+    bare.metadata.clear()
+    for cell in bare.cells:
+        cell.metadata.clear()
+        cell.pop("id", None)
+    bare.nbformat_minor = 4
+    return bare
+
+
+def said(root, student):
+    """What a student reads in the feedback page, tags aside."""
+    page = (root / "feedback" / student / LAB / f"{LAB}.html").read_text(encoding="utf-8")
+    return re.sub(r"<style>.*?</style>|<[^>]*>", "", page, flags=re.DOTALL)
+
+
+def test_a_class_in_two_languages(student_notebook, english_release, tmp_path):
+    root, english = tmp_path / "course", nbformat.reads(english_release.decode(), as_version=4)
+    right = demo.three(TOY)[0].sources
+    for name, notebook, sources in [
+        ("anne", student_notebook, right),
+        ("bea", english, ENGLISH),
+        ("cyd", english, {"ex1_double": "def double(x):\n    return 2 * x or 1"}),
+        ("dan", english, {}),
+        ("eve", stripped(english), {}),
+        ("fay", english, right),
+    ]:
+        demo.hand_in(notebook, demo.Student(name, sources, {}), root, LAB)
+    path = root / "submitted" / "eve" / LAB / f"{LAB}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    place = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("def double"))
+    notebook.cells[place].source = ENGLISH["ex1_double"]
+    nbformat.write(notebook, path)
+
+    marks = {mark.student: mark for mark in grade.grade(root, TOY)}
+    assert {mark.error for mark in marks.values()} == {""} and {mark.maximum for mark in marks.values()} == {5.0}
+    assert [marks[name].total for name in marks] == [3.0, 3.0, 1.5, 0.0, 2.0, 2.0]  # fay answers in French
+    assert {name: mark.to_grade for name, mark in marks.items() if mark.to_grade} == dict.fromkeys(
+        ("anne", "bea", "fay"), ["ex3_words"]
+    )  # an untouched answer waits for nobody, in either language
+    for name, mark in marks.items():
+        assert not any("verrouillées" in str(note) for note in mark.notes), name
+        assert bool(mark.notes) == (name == "eve"), name
+    assert "Exercise 1" in said(root, "cyd") and "Exercice 1" in said(root, "anne")
+    assert "a secret trial of zero" in said(root, "cyd") and "a secret test of zero" not in said(root, "cyd")
+    assert "expect_equal(double(0)" not in said(root, "cyd")
+    assert "3 pas encore traités" in said(root, "dan") and "Si vous avez écrit" not in said(root, "dan")
+    assert "Exercise 1" in said(root, "eve") and "Exercice 1" not in said(root, "eve")
+    for name in ("bea", "eve"):  # and what nbgrader has put back, and executed, is in English
+        executed = (root / "autograded" / name / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8")
+        assert "a secret trial of zero" in executed and "a secret test of zero" not in executed
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
+        assert len(gradebook.assignments) == 1  # one lab, whatever its languages
+        assert "a secret test of zero" in gradebook.find_source_cell("ex1_double-check", LAB, LAB).source
+
+
 def test_manual_marks_and_comments_survive_a_new_grading(course):
     answer = course / "submitted" / "anne" / LAB / f"{LAB}.ipynb"
     notebook = nbformat.read(answer, as_version=4)
@@ -69,9 +142,11 @@ def test_manual_marks_and_comments_survive_a_new_grading(course):
     assert "Bien vu." in (course / "feedback" / "anne" / LAB / f"{LAB}.html").read_text(encoding="utf-8")
 
 
-def test_the_demonstration_class(tmp_path, capsys):
-    assert demo.demo(TOY, tmp_path / "demo") == []
-    assert "2-intacte" in capsys.readouterr().out
+@pytest.mark.parametrize("lab", [TOY, Catalogue()["tp0_quiz"]], ids=lambda lab: lab.name)
+def test_the_demonstration_class(lab, tmp_path, capsys):
+    assert lab.languages == ["fr", "en"] and demo.demo(lab, tmp_path / "demo") == []
+    printed = capsys.readouterr().out
+    assert "2-intacte" in printed and "2-intacte-en" in printed
 
 
 def test_the_demonstration_sees_a_wrong_mark(tmp_path, monkeypatch):

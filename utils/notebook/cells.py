@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 NOTEBOOK_BYTES = 50_000_000  # a notebook beyond holds outputs (images, tables) that grading throws away anyway
 TODO = "raise ToDo"  # what an untouched solution does: `utils.checks.ToDo`
+FRENCH = "fr"  # the language that labs are written in; some are given out in others too
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -107,6 +108,11 @@ def course(notebook: NotebookNode) -> dict[str, str]:
     says = notebook.metadata.get("course")
     says = says if isinstance(says, dict) else {}
     return {key: says[key] for key in ("lab", "version", "language") if isinstance(says.get(key), str)}
+
+
+def language(notebook: NotebookNode) -> str:
+    """That of the release that a notebook says it comes from; French if it does not."""
+    return course(notebook).get("language", FRENCH)
 
 
 # ------------------------------------------------------------------------------------------------------ one cell

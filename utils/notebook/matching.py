@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from nbformat import NotebookNode
 
-from utils.notebook.cells import cell_id, content, grade_id, same
+from utils.notebook.cells import cell_id, content, course, grade_id, plain, same
 
 RECOGNISED = 0.25  # a notebook with a smaller share of a lab's exercise cells is not that lab
 
@@ -36,6 +36,15 @@ def recognised(cells: Sequence[NotebookNode], release: NotebookNode) -> float:
     """The share of a lab's exercise cells that are among some cells."""
     ids = [index for index, cell in enumerate(release.cells) if grade_id(cell)]
     return len(set(known(cells, release.cells, by_place=False).values()) & set(ids)) / max(1, len(ids))
+
+
+def edition(notebook: NotebookNode, releases: Sequence[NotebookNode]) -> NotebookNode:
+    """Of a lab's releases, a language each, the one in a notebook's language: as it says, else as its cells tell."""
+    says = course(notebook).get("language")
+    if said := [release for release in releases if says and course(release).get("language") == says]:
+        return said[0]
+    texts = {plain(cell.source) for cell in notebook.cells}
+    return max(releases, key=lambda release: sum(plain(cell.source) in texts for cell in release.cells))
 
 
 def _unique(key: Callable[[NotebookNode], str], cells: dict[int, NotebookNode]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The notebooks of the labs as they were given out: the current release, and the earlier ones where git knows them.
 
-A student works in `notebooks/fr/<lab>/<lab>.ipynb` itself as often as in a copy, so the file there may hold the
+A student works in `notebooks/<language>/<lab>/<lab>.ipynb` itself as often as in a copy, so the file there may hold the
 student's work: in a git checkout, what was released is what is committed.
 """
 
@@ -13,43 +13,69 @@ from nbformat import NotebookNode
 from utils.environment import ROOT
 from utils.files import natural
 from utils.labs import INDEX, read
-from utils.notebook.cells import Unusable, course, grade_id, parsed, same
-from utils.notebook.matching import RECOGNISED, recognised
+from utils.notebook.cells import FRENCH, Unusable, course, grade_id, parsed, same
+from utils.notebook.matching import RECOGNISED, edition, recognised
 
-NOTEBOOKS = ROOT / "notebooks" / "fr"
+NOTEBOOKS = ROOT / "notebooks"
 
 
 def labs() -> list[str]:
     """The names of the labs, in teaching order; those that the index does not know come last."""
-    index = NOTEBOOKS.parent / INDEX.name
+    index = NOTEBOOKS / INDEX.name
     order = {lab.name: i for i, lab in enumerate(read(index))} if index.exists() else {}
-    found = (path.parent.name for path in NOTEBOOKS.glob("*/*.ipynb") if path.stem == path.parent.name)
+    found = (path.parent.name for path in (NOTEBOOKS / FRENCH).glob("*/*.ipynb") if path.stem == path.parent.name)
     return sorted(found, key=lambda name: (order.get(name, len(order)), natural(name)))
 
 
-def path_of(lab: str) -> Path:
-    return NOTEBOOKS / lab / f"{lab}.ipynb"
+def path_of(lab: str, language: str = FRENCH) -> Path:
+    return NOTEBOOKS / language / lab / f"{lab}.ipynb"
 
 
-def released(lab: str) -> NotebookNode:
-    """The current release of a lab.  Raises `Unusable` if there is no such lab."""
-    text = at("HEAD", lab)
+def languages(lab: str) -> list[str]:
+    """Those in which a lab is given out, French first."""
+    found = sorted(path.name for path in NOTEBOOKS.glob("*") if path_of(lab, path.name).exists())
+    return sorted({FRENCH, *found}, key=lambda language: (language != FRENCH, language))
+
+
+def released(lab: str, language: str = FRENCH) -> NotebookNode:
+    """The current release of a lab in a language.  Raises `Unusable` if there is no such lab."""
+    text, path = at("HEAD", lab, language), path_of(lab, language)
     if text is None:
-        if not path_of(lab).exists():
+        if not path.exists():
             raise Unusable(f"Le TP « {lab} » n'existe pas ici (TP connus : {', '.join(labs())}).")
-        text = path_of(lab).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     return parsed(text, f"{lab}.ipynb")
 
 
-def is_certain(lab: str, file: Path) -> bool:
+def released_for(notebook: NotebookNode, lab: str) -> NotebookNode:
+    """The current release of a lab in the language of a student's copy."""
+    return edition(notebook, [released(lab, language) for language in languages(lab)])
+
+
+def in_place(lab: str) -> Path | None:
+    """The notebook of `notebooks/` that a lab's name means: the one begun (of several, saved last), else the French."""
+    there = [path for language in languages(lab) if (path := path_of(lab, language)).exists()]
+    mine = [path for path in begun() if path in there]
+    return max(mine or there[:1], key=lambda path: path.stat().st_mtime, default=None)
+
+
+def begun() -> list[Path]:
+    """The notebooks of `notebooks/` that are not as they were released."""
+    named = [(lab, language) for lab in labs() for language in languages(lab)]
+    paths = {path_of(*one): at("HEAD", *one) for one in named if path_of(*one).exists()}
+    return [path for path, text in paths.items() if text != path.read_text(encoding="utf-8")]
+
+
+def is_certain(lab: str, file: Path, language: str = FRENCH) -> bool:
     """False where `file` is the only copy of the release: without git, work done in place cannot be told from it."""
-    return at("HEAD", lab) is not None or not path_of(lab).exists() or not path_of(lab).samefile(file)
+    path = path_of(lab, language)
+    return at("HEAD", lab, language) is not None or not path.exists() or not path.samefile(file)
 
 
-def earlier(lab: str) -> list[NotebookNode]:
+def earlier(lab: str, language: str = FRENCH) -> list[NotebookNode]:
     """Every release of a lab that git knows, newest first, the current one included; empty without git."""
-    log = git("log", "--format=%H", "--max-count=200", "--", _name(lab))
-    texts = {at(commit, lab): None for commit in (log or "").split()}
+    log = git("log", "--format=%H", "--max-count=200", "--", _name(lab, language))
+    texts = {at(commit, lab, language): None for commit in (log or "").split()}
     return [parsed(text, f"{lab}.ipynb") for text in texts if text]
 
 
@@ -95,7 +121,7 @@ def _lab(notebook: NotebookNode) -> str | None:
     """The lab that a notebook says it comes from, if it has its cells; else the one whose cells it has most of."""
     said = course(notebook).get("lab")
     for candidates in ([said] if said in labs() else [], labs()):
-        shares = {lab: recognised(notebook.cells, released(lab)) for lab in candidates}
+        shares = {lab: recognised(notebook.cells, released_for(notebook, lab)) for lab in candidates}
         best = max(shares, key=shares.get, default=None)
         if best is not None and shares[best] >= RECOGNISED:
             return best
@@ -125,14 +151,14 @@ def _blob(name: str) -> str | None:
     return git("cat-file", "blob", name)
 
 
-def at(commit: str, lab: str) -> str | None:
+def at(commit: str, lab: str, language: str = FRENCH) -> str | None:
     """The text of a lab's notebook in a commit; None if it is not there."""
-    blob = git("rev-parse", "--verify", "--quiet", f"{commit}:./{_name(lab)}")
+    blob = git("rev-parse", "--verify", "--quiet", f"{commit}:./{_name(lab, language)}")
     return _blob(blob.strip()) if blob else None
 
 
-def _name(lab: str) -> str:
-    return path_of(lab).relative_to(ROOT).as_posix()
+def _name(lab: str, language: str) -> str:
+    return path_of(lab, language).relative_to(ROOT).as_posix()
 
 
 def is_current(cell: NotebookNode, release: NotebookNode) -> bool:

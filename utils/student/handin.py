@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from utils.environment import ROOT, cache_dir
 from utils.files import set_aside, whole
 from utils.notebook import releases
-from utils.notebook.cells import TODO, Unusable, bare, decoded, exercise, grade_id, locked, parsed, role, same
+from utils.notebook.cells import TODO, Unusable, bare, decoded, exercise, grade_id, language, locked, parsed, role, same
 from utils.notebook.demos import left_out
 from utils.notebook.matching import known
 from utils.outcome import State, shown_by
@@ -46,6 +46,10 @@ class Copy:
     found: dict[int, int]  # index of each of its cells: index of the cell of the release that it is
 
     @property
+    def language(self) -> str:
+        return language(self.release)
+
+    @property
     def place(self) -> dict[int, int]:
         return {ours: index for index, ours in self.found.items()}
 
@@ -62,8 +66,8 @@ def notebook_at(path: str | Path) -> Path:
             raise Unusable(f"Le dossier {path} contient plusieurs notebooks, ou aucun ({shown}) : indiquez lequel.")
         return (lab or inside)[0]
     if not path.exists():
-        there = releases.path_of(path.stem)
-        if path.parent == Path() and there.exists():  # `tp1_mlm.ipynb`, asked for from the course's folder
+        # `tp1_mlm.ipynb`, asked for from the course's folder
+        if path.parent == Path() and (there := releases.in_place(path.stem)):
             return there
         raise Unusable(_not_there(path))
     if path.suffix != ".ipynb":
@@ -97,7 +101,7 @@ def read(path: Path, lab: str | None = None) -> Copy:
             f"Le fichier {path.name} contient le TP {found}, et non {announced} : rendez l'autre fichier, ou confirmez "
             f"avec « --lab {found} »."
         )
-    release = releases.released(found)
+    release = releases.released_for(notebook, found)
     return Copy(path, data, text, notebook, found, release, known(notebook.cells, release.cells))
 
 
@@ -107,7 +111,7 @@ def findings(copy: Copy) -> Iterator[Line]:
     renamed = "" if copy.path.name == f"{copy.lab}.ipynb" else f" ; dans l'archive, il s'appellera {copy.lab}.ipynb"
     saved = time.strftime("%d/%m/%Y à %H:%M", time.localtime(copy.path.stat().st_mtime))
     yield Line("OK", f"c'est le TP {copy.lab}, enregistré le {saved}{renamed}")
-    if releases.is_certain(copy.lab, copy.path):
+    if releases.is_certain(copy.lab, copy.path, copy.language):
         yield from _cells(copy)
     else:
         yield Line(
@@ -170,7 +174,8 @@ def _cells(copy: Copy) -> Iterator[Line]:
 def _is_older(copy: Copy, edited: Sequence[int]) -> bool:
     """Whether the cells that differ are those of an earlier release."""
     cells = [copy.notebook.cells[copy.place[ours]] for ours in edited]
-    return any(all(releases.is_current(cell, old) for cell in cells) for old in releases.earlier(copy.lab))
+    earlier = releases.earlier(copy.lab, copy.language)
+    return any(all(releases.is_current(cell, old) for cell in cells) for old in earlier)
 
 
 def untouched(copy: Copy) -> list[int]:
@@ -200,7 +205,7 @@ def title(release: NotebookNode, index: int) -> str:
     """`Exercice 2 — Le coût causal`, from the text above a cell; without one, nbgrader's name of the exercise."""
     for cell in reversed(release.cells[: index + 1]):
         if cell.cell_type == "markdown":
-            headers = re.findall(r"^#+ +(Exercice .+)$", cell.source, re.MULTILINE)
+            headers = re.findall(r"^#+ +(Exerci[cs]e .+)$", cell.source, re.MULTILINE)
             if headers:
                 return headers[-1].strip()
     return exercise(release.cells[index])

@@ -169,7 +169,7 @@ def update(path: str | Path, lab: str | None = None, pull: bool = False) -> bool
         place = notebook_at(path)
         print(f"Mise à jour de {place}", flush=True)
         copy = read(place, lab)
-        if not releases.is_certain(copy.lab, place):
+        if not releases.is_certain(copy.lab, place, copy.language):
             raise Unusable(
                 "sans git, rien ici ne dit ce que le TP contient de nouveau. Téléchargez le cours à neuf dans un autre "
                 f'dossier, et donnez-y votre copie : python -m utils.student.update "{place}".'
@@ -207,9 +207,9 @@ def _origin(copy: Copy) -> NotebookNode | None:
     """The release that a copy was made from; None where git does not have the earlier ones."""
     if _is_shallow():  # as Colab's set-up cell clones
         releases.git("fetch", "--quiet", "--unshallow")
-    if _is_shallow() or releases.at("HEAD", copy.lab) is None:
+    if _is_shallow() or releases.at("HEAD", copy.lab, copy.language) is None:
         return None
-    return releases.origin(copy.notebook, releases.earlier(copy.lab))
+    return releases.origin(copy.notebook, releases.earlier(copy.lab, copy.language))
 
 
 def _is_shallow() -> bool:
@@ -305,7 +305,7 @@ def fetched() -> None:
             "ce dossier a des commits que le cours n'a pas : téléchargez le cours à neuf dans un autre dossier, et "
             'donnez-y votre copie : python -m utils.student.update "votre copie.ipynb".'
         )
-    work = {path: path.read_bytes() for path in begun()}
+    work = {path: path.read_bytes() for path in releases.begun()}
     try:
         for path in work:
             set_aside(path)
@@ -316,12 +316,6 @@ def fetched() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     print(Line("OK", "le cours a reçu sa nouvelle version"), flush=True)
-
-
-def begun() -> list[Path]:
-    """The notebooks of `notebooks/` that are not as they were released."""
-    paths = [releases.path_of(lab) for lab in releases.labs()]
-    return [path for path in paths if releases.at("HEAD", path.stem) != path.read_text(encoding="utf-8")]
 
 
 def _git(*arguments: str) -> None:
@@ -350,7 +344,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Unusable, OSError) as error:
         print(Line("FAIL", str(error)))
         return 1
-    paths = options.notebooks or begun()
+    paths = options.notebooks or releases.begun()
     if not paths:
         print("Aucun TP commencé dans notebooks/ : ceux qui s'y trouvent sont ceux du cours, à jour.")
     return 0 if all([update(path, options.lab) for path in paths]) else 1

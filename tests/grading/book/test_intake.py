@@ -53,7 +53,7 @@ def take(tmp_path, student_notebook):
 
     def run(files):
         folder = hand_in(tmp_path / "in", files)
-        taken = intake.take_in(folder, tmp_path / "out", student_notebook, LAB)
+        taken = intake.take_in(folder, tmp_path / "out", [student_notebook], LAB)
         return nbformat.read(taken.notebook, as_version=4), [str(note) for note in taken.notes]
 
     return run
@@ -225,7 +225,7 @@ def test_files_are_found_and_read(take, filled, tmp_path):
         folder = hand_in(tmp_path / str(number), files)
         release = nbformat.reads(text, as_version=4)
         cells(release)["ex1_double-solution"].source = "def double(x):\n    pass"
-        taken = intake.take_in(folder, tmp_path / "out", release, LAB)
+        taken = intake.take_in(folder, tmp_path / "out", [release], LAB)
         right(nbformat.read(taken.notebook, as_version=4))
         assert note in " ".join(map(str, taken.notes))
 
@@ -268,7 +268,7 @@ def test_a_huge_notebook_is_not_read(tmp_path, student_notebook):
     with (tmp_path / "in" / f"{LAB}.ipynb").open("wb") as file:
         file.truncate(200_000_000)
     with pytest.raises(intake.Unusable, match="pèse 200 Mo"):
-        intake.take_in(tmp_path / "in", tmp_path / "out", student_notebook, LAB)
+        intake.take_in(tmp_path / "in", tmp_path / "out", [student_notebook], LAB)
 
 
 def test_links_and_paths_that_lead_out_are_ignored(tmp_path, filled):
@@ -279,12 +279,12 @@ def test_links_and_paths_that_lead_out_are_ignored(tmp_path, filled):
     folder = hand_in(tmp_path / "in", {f"{LAB}.ipynb": nbformat.writes(filled), "data.zip": archive})
     os.symlink(secret, folder / "lien.csv")
     os.symlink(tmp_path, folder / "dossier")
-    taken = intake.take_in(folder, tmp_path / "out" / "deep", filled, LAB)
+    taken = intake.take_in(folder, tmp_path / "out" / "deep", [filled], LAB)
     assert set(taken.files) == {"fine.csv"} and "lien.csv" in " ".join(map(str, taken.notes))
     assert sorted(path.name for path in tmp_path.rglob("*.csv") if not path.is_symlink()) == ["fine.csv", "secret.csv"]
     os.symlink(folder, tmp_path / "whole")
     with pytest.raises(intake.Unusable, match="lien"):
-        intake.take_in(tmp_path / "whole", tmp_path / "out", filled, LAB)
+        intake.take_in(tmp_path / "whole", tmp_path / "out", [filled], LAB)
 
 
 def test_an_archive_that_lies_about_its_size(tmp_path, student_notebook):
@@ -294,7 +294,7 @@ def test_an_archive_that_lies_about_its_size(tmp_path, student_notebook):
         at = data.index(real)
         data[at : at + 4] = (100).to_bytes(4, "little")
     with pytest.raises(intake.Unusable):
-        intake.take_in(hand_in(tmp_path / "in", {"rendu.zip": bytes(data)}), tmp_path / "out", student_notebook, LAB)
+        intake.take_in(hand_in(tmp_path / "in", {"rendu.zip": bytes(data)}), tmp_path / "out", [student_notebook], LAB)
 
 
 def test_a_class_with_broken_hand_ins_goes_on(classroom, filled):

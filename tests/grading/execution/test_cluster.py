@@ -24,9 +24,9 @@ def cluster():
 
 def test_addresses_that_cannot_be(cluster, toy):
     with pytest.raises(LabError, match="a number of worker processes"):
-        cluster.Cluster("local:many", LAB, "{}", grade.Options())
+        cluster.Cluster("local:many", LAB, {}, grade.Options())
     with pytest.raises(LabError, match="no Dask scheduler answers"):
-        cluster.Cluster("nonsense", LAB, "{}", grade.Options())
+        cluster.Cluster("nonsense", LAB, {}, grade.Options())
 
 
 def test_dask_is_an_extra(monkeypatch, capsys, toy):

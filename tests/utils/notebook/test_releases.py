@@ -1,11 +1,13 @@
 """Of which lab, and of which of its releases, a notebook is a copy."""
 
+import json
+
 import nbformat
 import pytest
 
-from tests.utils.student.toy_course import LAB, OTHER, TITLED, ToyCourse, by_id, fill
+from tests.utils.student.toy_course import ENGLISH, LAB, OTHER, TITLED, ToyCourse, as_colab_saves, by_id, fill
 from utils.notebook import releases
-from utils.notebook.cells import Unusable
+from utils.notebook.cells import Unusable, parsed
 
 
 @pytest.fixture
@@ -17,7 +19,7 @@ def test_what_a_copy_says_is_believed_if_its_cells_agree(course, monkeypatch):
     mine = releases.released(LAB)
     read = []
     released = releases.released
-    monkeypatch.setattr(releases, "released", lambda lab: read.append(lab) or released(lab))
+    monkeypatch.setattr(releases, "released", lambda lab, *more: read.append(lab) or released(lab, *more))
     assert releases.identified(mine, "copie.ipynb") == LAB and read == [LAB]  # no other lab was read
     mine.metadata.course.lab = OTHER  # cells pasted into another lab's notebook
     assert releases.identified(mine, "copie.ipynb") == LAB
@@ -31,6 +33,18 @@ def test_what_says_nothing_sound_is_told_by_its_cells(course, says):
     mine = releases.released(LAB)
     mine.metadata["course"] = says
     assert releases.identified(mine, "copie.ipynb") == LAB
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_language_is_the_one_that_a_copy_says_or_shows(course, language):
+    course.release(ENGLISH, language="en")
+    assert releases.languages(LAB) == ["fr", "en"] and releases.languages(OTHER) == ["fr"]
+    mine = releases.released(LAB, language)
+    fill(mine, {"ex1_double-solution": "def double(x): return 2 * x"})
+    assert releases.released_for(mine, LAB).metadata.course.language == language
+    raw = parsed(json.dumps(as_colab_saves(mine, keep_ids=False)), "copie.ipynb")  # neither metadata nor names
+    assert releases.released_for(raw, LAB).metadata.course.language == language
+    assert releases.identified(raw, "copie.ipynb") == LAB
 
 
 def versioned(version):

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from grading.book.intake import take_in
-from tests.utils.student.toy_course import ANSWERS, LAB, OTHER, TITLED, ToyCourse, as_colab_saves, by_id, fill
+from tests.utils.student.toy_course import ANSWERS, ENGLISH, LAB, OTHER, TITLED, ToyCourse, as_colab_saves, by_id, fill
 from utils.notebook import releases
 from utils.student import handin
 
@@ -46,10 +46,33 @@ def test_a_full_copy_is_packed_as_it_is_and_the_teacher_can_take_it(course, desk
     assert target == desk / f"rendu_{LAB}.zip" and copy.read_bytes() == before
     with zipfile.ZipFile(target) as packed:
         assert packed.namelist() == [f"{LAB}.ipynb"] and packed.read(f"{LAB}.ipynb") == before
-    taken = take_in(desk, tmp_path / "taken", releases.released(LAB), LAB)
+    taken = take_in(desk, tmp_path / "taken", [releases.released(LAB)], LAB)
     sources = {name: cell.source for name, cell in by_id(nbformat.read(taken.notebook, 4)).items()}
     assert ANSWERS.items() <= sources.items()
     assert {p.name for p in desk.iterdir()} == {copy.name, target.name}  # nothing half-written is left
+
+
+@pytest.mark.parametrize("editor", [lambda copy: copy, as_colab_saves, lambda copy: as_colab_saves(copy, False)])
+def test_a_copy_in_english_is_compared_with_the_english_release(course, desk, capsys, editor):
+    english = course.release(ENGLISH, language="en")
+    _, printed = handed_in(saved(editor(nbformat.from_dict(english)), desk / f"{LAB}.ipynb"), capsys)
+    assert "5 cellules d'exercice sont là" in printed and "aucun exercice n'est encore traité" in printed
+    mine = fill(nbformat.from_dict(english), {"ex1_double-solution": "def double(x):\n    return 2 * x"})
+    _, printed = handed_in(saved(editor(mine), desk / f"{LAB}.ipynb"), capsys)
+    assert (
+        "celles du TP sont intactes" in printed and "pas encore traité (2 sur 3) : Exercise 2 — Some noise" in printed
+    )
+
+
+def test_a_lab_s_name_means_the_notebook_that_was_begun(course, monkeypatch):
+    english = course.release(ENGLISH, language="en")
+    monkeypatch.chdir(course.root)
+    assert handin.notebook_at(f"{LAB}.ipynb") == releases.path_of(LAB)
+    mine = saved(fill(english), releases.path_of(LAB, "en"))
+    assert handin.notebook_at(f"{LAB}.ipynb") == mine and releases.begun() == [mine]
+    french = saved(fill(releases.released(LAB)), releases.path_of(LAB))
+    os.utime(mine, (1, 1))
+    assert handin.notebook_at(f"{LAB}.ipynb") == french  # saved last
 
 
 @pytest.mark.parametrize("keep_ids", [True, False])

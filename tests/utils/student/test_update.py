@@ -10,6 +10,7 @@ from nbgrader.utils import compute_checksum
 
 from tests.utils.student.toy_course import (
     ANSWERS,
+    ENGLISH,
     LAB,
     TITLED,
     ToyCourse,
@@ -98,6 +99,22 @@ def test_a_copy_from_colab(course, desk, capsys, keep_ids):
     outputs = {cell.source: cell.outputs for cell in after.cells if cell.cell_type == "code"}
     assert outputs[ANSWERS["ex1_double-solution"]]  # what an answer printed stays with it
     nbformat.validate(after)
+
+
+@pytest.mark.parametrize("editor", [lambda copy: copy, as_colab_saves])
+def test_a_copy_in_english_follows_the_english_release(course, desk, capsys, editor):
+    english = course.release(ENGLISH, language="en")
+    mine = fill(nbformat.from_dict(english), {"ex1_double-solution": "def double(x):\n    return x + x"})
+    path = saved(editor(mine), desk / f"{LAB}.ipynb")
+    course.release(NEW)
+    _, printed = brought(path, capsys)  # the French release alone is new
+    assert "cellules" not in printed
+    new = course.release(ENGLISH.replace("A lab to try", "A lab to try again"), language="en")
+    after, printed = brought(path, capsys)
+    assert "cellules du TP qui ont changé : 1" in printed and "[WARN]" not in printed
+    assert sources(after)[0] == "# A lab to try again" and after.metadata.course == new.metadata.course
+    assert by_id(after)["ex1_double-solution"].source == by_id(mine)["ex1_double-solution"].source
+    assert by_id(after)["ex3_words-answer"].source == "*Your answer here.*"
 
 
 def test_untouched_stubs_follow_the_release(course, desk, capsys):

@@ -9,7 +9,7 @@ from nbgrader.utils import compute_checksum
 
 from authoring.lab import read_script
 from authoring.naming import named
-from authoring.source import TEXT_STUBS, Source
+from authoring.source import STUBS, TEXT_STUBS, Source
 from tests.toy_lab import SOURCE, TOY
 from utils.notebook import releases
 
@@ -20,6 +20,12 @@ for number, (name, title) in enumerate([("double", "Le double"), ("noisy", "Du b
     cell = f'# %% exercise="ex{number}_{name}" role="solution"'
     TITLED = TITLED.replace(cell, HEADER.format(number, title) + cell)
 TITLED = named(TITLED)
+ENGLISH = TITLED
+for french, english in {
+    "Un TP d'essai": "A lab to try", "Exercice": "Exercise", "Le double": "The double", "Du bruit": "Some noise",
+    "rien que du bruit inoffensif": "nothing but harmless noise",
+}.items():  # fmt: skip
+    ENGLISH = ENGLISH.replace(french, english)
 OTHER_SOURCE = """\
 # %% [markdown]
 # # Un autre TP
@@ -35,12 +41,12 @@ float(half(2) == 1)
 """
 
 
-def student_version(source: str, lab: str) -> nbformat.NotebookNode:
+def student_version(source: str, lab: str, language: str = "fr") -> nbformat.NotebookNode:
     """A lab's student notebook, without the seconds that nbgrader takes."""
-    notebook = read_script(source, lab, TOY.root)
+    notebook = read_script(source, lab, TOY.root, language)
     for cell in notebook.cells:
         source = Source(cell.source)
-        cell.source = source.stub(TEXT_STUBS["fr"]) if cell.cell_type == "markdown" else source.stub()
+        cell.source = source.stub((TEXT_STUBS if cell.cell_type == "markdown" else STUBS)[language])
         if "nbgrader" in cell.metadata:
             cell.metadata.nbgrader.checksum = compute_checksum(cell)
     return notebook
@@ -59,9 +65,11 @@ class ToyCourse:
         self.release(OTHER_SOURCE, OTHER)
         self.release(TITLED)
 
-    def release(self, source: str, lab: str = LAB, change=lambda notebook: notebook) -> nbformat.NotebookNode:
-        notebook = change(student_version(source, lab))
-        path = releases.path_of(lab)
+    def release(
+        self, source: str, lab: str = LAB, change=lambda notebook: notebook, language: str = "fr"
+    ) -> nbformat.NotebookNode:
+        notebook = change(student_version(source, lab, language))
+        path = releases.path_of(lab, language)
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, path)
         if self.with_git:
