@@ -1,1 +1,1 @@
-"""The course's site: labs are run (`authoring.reference`), pages written (`pages`), built with Sphinx (`build`), checked (`check`)."""
+"""The course's site: labs run by `authoring.reference`, pages written (`pages`), built with Sphinx (`build`), checked."""

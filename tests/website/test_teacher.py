@@ -5,7 +5,7 @@ import re
 import pytest
 
 from authoring.catalogue import Catalogue
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 from utils.environment import ROOT
 from website import check
 
@@ -71,5 +71,5 @@ def test_mistakes_are_indexed_by_message(sites):
 
 def test_what_students_have_anyway_is_no_secret(sites, tmp_path):
     (tmp_path / "a.html").write_text("<p>the_answer_nobody_reads = 2 * x</p>", encoding="utf-8")
-    assert len(check.leaks(tmp_path, [LAB])) == 1
-    assert check.leaks(tmp_path, [LAB], given="    the_answer_nobody_reads = 2 * x") == []
+    assert len(check.leaks(tmp_path, [TOY])) == 1
+    assert check.leaks(tmp_path, [TOY], given="    the_answer_nobody_reads = 2 * x") == []
