@@ -1,1 +1,1 @@
-"""The course's site: labs run by `authoring.reference`, pages written (`pages`), built with Sphinx (`build`), checked."""
+"""The course's site: pages from the labs as they run (`pages`), built with Sphinx (`build`), checked (`check`)."""
