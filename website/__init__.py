@@ -1,1 +1,1 @@
-"""The course's site: its pages made from the labs as they ran, the cards and the documents; built, then checked."""
+"""The course's site: pages from the labs as they run (`pages`), built with Sphinx (`build`), checked (`check`)."""

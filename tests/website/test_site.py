@@ -9,7 +9,7 @@ import pytest
 
 from authoring import reference as run
 from authoring.lab import Lab, LabError
-from tests.toy_lab import LAB
+from tests.toy_lab import LAB, TOY
 from website import build, check, pages
 
 SECRETS = ("the_answer_nobody_reads", "a secret test of zero", "Parce que le corrigé le dit ainsi")
@@ -107,9 +107,9 @@ def test_the_checks_see_what_is_wrong(tmp_path, broken, message):
 def test_a_leak_is_seen_through_colours_and_markdown(sites, tmp_path):
     site = tmp_path / "site"
     shutil.copytree(sites["student"], site)
-    assert check.leaks(site, [LAB]) == []
+    assert check.leaks(site, [TOY]) == []
     shutil.copy(sites["teacher"] / "tp" / f"{LAB}.html", site / "tp" / "oubli.html")
-    found = check.leaks(site, [LAB])
+    found = check.leaks(site, [TOY])
     assert any("the_answer_nobody_reads" in leak for leak in found) and any("Parce que" in leak for leak in found)
 
 
