@@ -30,6 +30,7 @@ WORDS = re.compile(
 )
 
 # What may be looked for all the same (module, how it begins): the reason.
+UNSET = "stands for an address that is not set yet"
 HEADING = "the heading over an exercise in a lab's text"
 ALLOWED = {
     ("grading/reports/class_report.py", "obtenu : "): "stands before a value in the messages of labs; groups them only",
@@ -37,7 +38,9 @@ ALLOWED = {
     ("utils/student/handin.py", "^#+ +(Exercice"): HEADING,
     ("website/pages.py", "^#+ (Exercice"): HEADING,
     ("website/pages.py", "<summary>[^<]*J'ai ce message"): "the heading of a lab's own list of messages",
-    ("authoring/edition.py", "votre-organisation"): "stands for an address that is not set yet",
+    ("authoring/edition.py", "votre-organisation"): UNSET,
+    ("authoring/templates/setup_fr.py", "votre-organisation"): UNSET,
+    ("authoring/templates/setup_en.py", "votre-organisation"): UNSET,
 }
 
 

@@ -172,7 +172,7 @@ report.score()
 
 # %% [markdown] name="base-model-formats"
 # Que fait un modèle **de base**, que personne n'a réentraîné, devant ces trois formats ? On lui demande la ville d'une phrase. La fonction
-# `complete`, du cours, continue beaucoup de requêtes à la fois, au plus probable (décodage glouton), jusqu'à la fin de la ligne ; l'attribut `text` de
+# `complete`, du cours, continue beaucoup de requêtes à la fois, au plus probable (décodage glouton), jusqu'à la fin de la ligne ; l'attribut `text` de
 # chaque réponse est ce que le modèle a écrit.
 
 # %% tags=["demo"] name="try-formats"

@@ -148,7 +148,7 @@ def test_units_know_their_cell_and_kind():
     names = {unit.text.split("\n")[0]: (unit.cell, unit.kind) for unit in units(TOY)}
     assert names["# Les tokens"] == ("les-tokens-0", Kind.MARKDOWN)
     assert names["On additionne tout,"] == ("ex1-toy-solution", Kind.COMMENT)
-    assert names["Résultat : {}"] == ("ex1_toy-check", Kind.STRING)
+    assert names["Résultat : {}"] == ("ex1-toy-check", Kind.STRING)
 
 
 def test_comments_that_follow_each_other_are_one_text_if_they_begin_together():
@@ -218,8 +218,8 @@ def test_a_right_catalogue_has_no_fault():
 
 def test_a_missing_unit_stops_the_translation_and_is_named():
     catalogue = new_catalogue(entry for entry in toy() if entry.msgid != "le total")
-    assert check(TOY, catalogue) == ["ex1_toy-solution, “le total”: missing"]
-    with pytest.raises(LanguageError, match="ex1_toy-solution, “le total”: missing"):
+    assert check(TOY, catalogue) == ["ex1-toy-solution, “le total”: missing"]
+    with pytest.raises(LanguageError, match="ex1-toy-solution, “le total”: missing"):
         translate(TOY, catalogue)
 
 
@@ -309,7 +309,7 @@ def test_a_bare_word_of_the_french_prose_cannot_be_forgotten():
     catalogue = catalogue_of(source, lambda unit: english.get(unit.text, unit.text))
     assert check(source, catalogue) == []
     faults = check(source, new_catalogue(entry for entry in catalogue if entry.msgid not in ("exactitude", "en")))
-    assert faults == ["ex1_toy-check, “exactitude”: looks French; give it an entry (its own text if it is data)"]
+    assert faults == ["ex1-toy-check, “exactitude”: looks French; give it an entry (its own text if it is data)"]
 
 
 @given(st.integers(0, 10**7), st.integers(0, 99))
@@ -332,7 +332,7 @@ def test_the_command_updates_checks_and_counts(tmp_path, capsys):
     assert language.main(["update", "toy"], tmp_path) == 0
     assert "0 of 8 units in English, 0 fuzzy, 8 missing" in capsys.readouterr().out
     assert language.main(["check"], tmp_path) == 1
-    assert "toy: ex1_toy-solution, “le total”: missing" in capsys.readouterr().out
+    assert "toy: ex1-toy-solution, “le total”: missing" in capsys.readouterr().out
     language.write(toy(), lab / "en.po")
     assert language.main(["check"], tmp_path) == 0
     assert language.main(["stats", "toy"], tmp_path) == 0

@@ -4,16 +4,16 @@ import re
 
 import pytest
 
-from authoring import lab as labs
 from authoring import naming
 from authoring.catalogue import Catalogue
-from tests.toy_lab import LAB, SOURCE, TOY
+from authoring.lab import LabError, read_script
+from tests.toy_lab import SOURCE, TOY
 
 INSERTED = "# %% [markdown]\n# # Un avis\n\n"
 
 
 def ids(source):
-    return [cell.id for cell in labs.read_script(source, LAB, TOY.root).cells]
+    return [cell.id for cell in read_script(source, TOY.name, TOY.root).cells]
 
 
 def test_a_cell_is_called_by_its_exercise_its_name_or_its_section():
@@ -72,11 +72,11 @@ def test_the_command_writes_the_names(tmp_path, capsys):
     ],
 )
 def test_a_name_that_breaks_a_rule_is_refused(header, message):
-    with pytest.raises(labs.LabError, match=message):
+    with pytest.raises(LabError, match=message):
         ids(f"{SOURCE}\n{header}\n")
 
 
-@pytest.mark.parametrize("lab", Catalogue().names)
+@pytest.mark.parametrize("lab", Catalogue(), ids=lambda lab: lab.name)
 def test_every_cell_of_the_course_has_a_name_of_its_author_s(lab):
-    source = Catalogue()[lab].script.read_text(encoding="utf-8")
-    assert naming.named(source) == source, f"python -m authoring.naming solutions/{lab}/{lab}.py, then better names"
+    source = lab.script.read_text(encoding="utf-8")
+    assert naming.named(source) == source, f"python -m authoring.naming {lab.script}, then better names"
