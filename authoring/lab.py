@@ -1,8 +1,8 @@
 """A lab, read from its folder: all that the rest of the project knows of it.
 
-    solutions/<lab>/lab.toml    order, titles, minutes, models…: `Settings`
-    solutions/<lab>/<lab>.py    the source, a jupytext percent script: prose, stubs, solutions, checks
-    solutions/<lab>/answers/    right and wrong answers of each exercise, rubrics
+solutions/<lab>/lab.toml    order, titles, minutes, models…: `Settings`
+solutions/<lab>/<lab>.py    the source, a jupytext percent script: prose, stubs, solutions, checks
+solutions/<lab>/answers/    right and wrong answers of each exercise, rubrics
 """
 
 import ast

@@ -1,7 +1,7 @@
 """The text of one cell of a lab, and the only code that knows its markers.
 
-    ### BEGIN SOLUTION … ### END SOLUTION               what a student is to write
-    ### BEGIN HIDDEN TESTS … ### END HIDDEN TESTS       what only the grading runs
+### BEGIN SOLUTION … ### END SOLUTION               what a student is to write
+### BEGIN HIDDEN TESTS … ### END HIDDEN TESTS       what only the grading runs
 """
 
 import ast

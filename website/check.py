@@ -80,7 +80,7 @@ def leaks(site: Path, labs: list[Lab], given: str = "") -> list[str]:
 
 def plain(text: str) -> str:
     """Letters, digits and operators in one row: neither spaces nor Markdown's signs nor the shape of quotes count."""
-    text = text.translate(str.maketrans("’“”", "'\"\""))
+    text = text.translate(str.maketrans("’“”", '\'""'))
     return re.sub(r"[\s*_`\\#]+", "", text)
 
 

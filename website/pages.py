@@ -54,7 +54,8 @@ class Shown:
 def read_labs(catalogue: Catalogue, budget: str, folder: Path = EXECUTED) -> list[Shown]:
     """Every lab of the course, run if it must be; raises LabError if there is none."""
     found = [
-        Shown(lab, executed(lab, budget, folder), nbformat.reads(released(lab).decode(), as_version=4)) for lab in catalogue
+        Shown(lab, executed(lab, budget, folder), nbformat.reads(released(lab).decode(), as_version=4))
+        for lab in catalogue
     ]
     if not found:
         raise LabError(f"no lab in {catalogue.root / 'solutions'}.")
@@ -105,7 +106,10 @@ class Site:
         common = ["mesures", "cartes/index", "licences"]
         student_home = self._document(ROOT / "README.fr.md")
         if self.edition == "student":
-            self._put("index", student_home + "\n\n" + _toctree(names, "Travaux pratiques", True) + _toctree(common, "À propos", True))
+            self._put(
+                "index",
+                student_home + "\n\n" + _toctree(names, "Travaux pratiques", True) + _toctree(common, "À propos", True),
+            )
         else:
             self._put("etudiants", student_home)
             self._put("index", self._teacher_home(names, documents, ["etudiants", *common]))
@@ -114,7 +118,8 @@ class Site:
 
     def _teacher_home(self, names: list[str], documents: list[Path], common: list[str]) -> str:
         rows = "\n".join(
-            f"| [{lab.title}](tp/{lab.name}.md) | [barème](baremes/{lab.name}.md) | {_number(_total(lab))} |" for lab in self.labs
+            f"| [{lab.title}](tp/{lab.name}.md) | [barème](baremes/{lab.name}.md) | {_number(_total(lab))} |"
+            for lab in self.labs
         )
         return "\n\n".join([
             "# Édition de l'enseignant·e",
@@ -159,7 +164,11 @@ class Site:
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(lab.release, target)
         measures = lab.run.metadata.measures
-        budget = "" if measures.budget == "full" else " (budget réduit : les nombres de cette page ne sont pas ceux du TP complet)"
+        budget = (
+            ""
+            if measures.budget == "full"
+            else " (budget réduit : les nombres de cette page ne sont pas ceux du TP complet)"
+        )
         return (
             f"```{{note}}\nCette page montre une exécution du TP{budget}. Pour travailler, "
             f"{{download}}`téléchargez le notebook </notebooks/{lab.name}.ipynb>` et enregistrez-le sans le renommer.\n```"
@@ -179,7 +188,9 @@ class Site:
                     parts.append(_fence("{code-block} text", text.rstrip(), ":class: output"))
                 continue
             data = output.get("data", {})
-            if "application/vnd.jupyter.widget-view+json" in data or (role == "check" and output.output_type == "execute_result"):
+            if "application/vnd.jupyter.widget-view+json" in data or (
+                role == "check" and output.output_type == "execute_result"
+            ):
                 continue
             if "image/png" in data:
                 figures += 1
@@ -282,7 +293,11 @@ class Site:
         ])  # fmt: skip
 
     def _versions(self, measures) -> str:
-        return "Bibliothèques : " + ", ".join(f"{name} {number}" for name, number in sorted(measures.versions.items())) + "."
+        return (
+            "Bibliothèques : "
+            + ", ".join(f"{name} {number}" for name, number in sorted(measures.versions.items()))
+            + "."
+        )
 
     def _tables(self, lab: Shown) -> list[str]:
         """The tables of results that given and demonstration cells display, under their headings."""

@@ -289,5 +289,3 @@ def _bubblewrap(writable: list[Path], *capabilities: str) -> list[str]:
     for path in writable:
         command += ["--bind", str(path), str(path)]
     return [*command, "--remount-ro", "/"]
-
-

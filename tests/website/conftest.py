@@ -6,7 +6,7 @@ from authoring.catalogue import Catalogue
 from tests.toy_lab import copy_to
 from website import build, pages
 
-SHOWN = '''
+SHOWN = """
 # %% [markdown]
 # ## Une partie
 #
@@ -39,7 +39,7 @@ plt.show()
 display(pd.DataFrame({"modèle": ["petit"], "exactitude": [0.75]}))
 display(HTML("<script>alert(1)</script>"))
 print("\\x1b[31mrouge\\x1b[0m, 50 %\\r100 %")
-'''
+"""
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from authoring.catalogue import Catalogue
-from tests.toy_lab import TOY
+from tests.toy_lab import LAB, TOY
 from website import check
 
 PLANS = {lab.name: lab.folder / "plan.md" for lab in Catalogue()}
