@@ -42,7 +42,7 @@ def test_a_leak_is_found(student_notebook):
 
 def test_check_sees_a_stale_notebook_and_a_teacher_file(toy):
     assert "make release" in release.check(toy)[0]
-    path = release.release(toy)
+    path, _ = release.release(toy), release.release(toy, "en")
     assert release.check(toy) == []
     (path.parent / "solution.py").write_text("")
     assert release.check(toy) == [f"{LAB}: teacher's file in notebooks/: solution.py"]
@@ -51,6 +51,7 @@ def test_check_sees_a_stale_notebook_and_a_teacher_file(toy):
 
 
 def test_work_done_in_a_released_notebook_is_kept(toy, capsys):
+    toy.catalogue_path("en").unlink()
     path = release.release(toy)
     release.release(toy)
     assert sorted(path.parent.iterdir()) == [path]  # nobody had worked in it
