@@ -142,11 +142,19 @@ def test_manual_marks_and_comments_survive_a_new_grading(course):
     assert "Bien vu." in (course / "feedback" / "anne" / LAB / f"{LAB}.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("lab", [TOY, Catalogue()["tp0_quiz"]], ids=lambda lab: lab.name)
-def test_the_demonstration_class(lab, tmp_path, capsys):
-    assert lab.languages == ["fr", "en"] and demo.demo(lab, tmp_path / "demo") == []
+def test_the_demonstration_class(tmp_path, capsys):
+    assert demo.demo(TOY, tmp_path / "demo") == []
     printed = capsys.readouterr().out
     assert "2-intacte" in printed and "2-intacte-en" in printed
+
+
+def test_a_demonstration_class_of_a_real_lab_half_in_english(tmp_path, monkeypatch):
+    lab = Catalogue()["tp0_quiz"]
+    students = [student for language in ("fr", "en") for student in demo.three(lab, language)[:2]]
+    monkeypatch.setattr(demo, "the_class", lambda lab: students)
+    assert demo.demo(lab, tmp_path / "demo") == []
+    page = (tmp_path / "demo/feedback/1-parfaite-en/tp0_quiz/tp0_quiz.html").read_text(encoding="utf-8")
+    assert "Exercise 1 — True or false?" in page and "Exercice 1" not in page
 
 
 def test_the_demonstration_sees_a_wrong_mark(tmp_path, monkeypatch):
