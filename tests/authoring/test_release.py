@@ -56,7 +56,7 @@ def test_work_done_in_a_released_notebook_is_kept(toy, capsys):
     assert sorted(path.parent.iterdir()) == [path]  # nobody had worked in it
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        cell.source = cell.source.replace('raise ToDo', "return 2 * x")
+        cell.source = cell.source.replace("raise ToDo", "return 2 * x")
     nbformat.write(notebook, path)
     work = path.read_bytes()
     release.release(toy)
