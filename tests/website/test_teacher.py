@@ -64,7 +64,7 @@ def test_mistakes_are_indexed_by_message(sites):
     assert LAB in text or "TP d'essai" in text
 
 
-def test_what_students_have_anyway_is_no_secret(sites, tmp_path):
+def test_what_students_have_anyway_is_no_secret(tmp_path):
     (tmp_path / "a.html").write_text("<p>the_answer_nobody_reads = 2 * x</p>", encoding="utf-8")
     assert len(check.leaks(tmp_path, [TOY])) == 1
     assert check.leaks(tmp_path, [TOY], given="    the_answer_nobody_reads = 2 * x") == []
