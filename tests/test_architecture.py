@@ -30,6 +30,7 @@ CYCLES = {
 COMMON = {"rng = np.random.default_rng(seed)"}
 # Module-level names that are a path of the labs, and why they may be.
 PATHS_AT_IMPORT = {
+    "utils/labs.py: INDEX": "a student has one course, the one that this module lies in",
     "utils/notebook/releases.py: NOTEBOOKS": "a student has one course, the one that this module lies in",
 }
 

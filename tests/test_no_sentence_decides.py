@@ -35,7 +35,7 @@ HEADING = "the heading over an exercise in a lab's text"
 ALLOWED = {
     ("grading/reports/class_report.py", "obtenu : "): "stands before a value in the messages of labs; groups them only",
     ("grading/reports/class_report.py", "(ligne d'un test"): "what `scrub` puts for a line, in the same package",
-    ("utils/student/handin.py", "^#+ +(Exercice"): HEADING,
+    ("utils/student/handin.py", "^#+ +(Exerci"): HEADING,
     ("website/pages.py", "^#+ (Exercice"): HEADING,
     ("website/pages.py", "<summary>[^<]*J'ai ce message"): "the heading of a lab's own list of messages",
     ("authoring/edition.py", "votre-organisation"): UNSET,
