@@ -85,5 +85,6 @@ def test_imports_of_every_form_are_found(tmp_path):
     found = {path.relative_to(ROOT).as_posix() for path in keys.imports(source)}
     assert found == {
         "utils/__init__.py", "utils/plots.py", "utils/runtime.py", "utils/checks.py", "utils/student/__init__.py",
-        "utils/student/doctor.py", "grading/__init__.py", "grading/inside/__init__.py", "grading/inside/zygote.py",
+        "utils/student/doctor.py", "utils/locale/en/LC_MESSAGES/course.mo", "utils/locale/en/LC_MESSAGES/course.po",
+        "grading/__init__.py", "grading/inside/__init__.py", "grading/inside/zygote.py",
     }  # fmt: skip

@@ -58,7 +58,7 @@ def test_same_marks_as_stock_nbgrader_cell_by_cell(classroom, tmp_path):
     stock, cold = tmp_path / "stock", tmp_path / "cold"
     shutil.copytree(classroom, stock)
     shutil.copytree(classroom, cold)
-    generate(LAB, stock)
+    generate(TOY, stock)
     config = configuration(stock)
     config.CourseDirectory.assignment_id = LAB
     for student in CLASS:
