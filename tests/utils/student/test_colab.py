@@ -64,6 +64,18 @@ def start(notebook: Path, cwd: Path, **environment: str) -> subprocess.Completed
     return run([sys.executable, "-c", code], cwd=cwd, **environment)
 
 
+# What the set-up cell says of each trouble, by language: out of reach, without an address, without git.
+SAID = {
+    "fr": ("Impossible d'apporter le cours depuis", "Demandez l'adresse du cours", "git est-il installé"),
+    "en": ("The course could not be fetched from", "Ask your teacher for the course's address", "is git installed"),
+}
+in_each_language = pytest.mark.parametrize(
+    ("quiz", "said"),
+    [(ROOT / f"notebooks/{one}/tp0_quiz/tp0_quiz.ipynb", said) for one, said in SAID.items()],
+    ids=SAID,
+)
+
+
 def test_there_is_a_notebook_to_try():
     assert NOTEBOOKS
 
@@ -86,28 +98,31 @@ def test_a_course_already_brought_is_used_as_it_is(alone, remote):
     assert (alone / "cours-llm" / "note.txt").read_text(encoding="utf-8") == "à moi"
 
 
-def test_an_address_out_of_reach_is_a_clear_error_and_can_be_tried_again(alone, remote):
-    done = start(NOTEBOOKS[0], alone, COURSE_URL="file:///nowhere")
+@in_each_language
+def test_an_address_out_of_reach_is_a_clear_error_and_can_be_tried_again(alone, remote, quiz, said):
+    done = start(quiz, alone, COURSE_URL="file:///nowhere")
     assert done.returncode != 0
-    assert "RuntimeError: Impossible d'apporter le cours depuis file:///nowhere" in done.stderr
+    assert f"RuntimeError: {said[0]} file:///nowhere" in done.stderr
     assert not (alone / "cours-llm").exists()
-    assert start(NOTEBOOKS[0], alone, COURSE_URL=remote).returncode == 0
+    assert start(quiz, alone, COURSE_URL=remote).returncode == 0
 
 
-def test_no_address_yet_is_a_clear_error(alone, remote):
+@in_each_language
+def test_no_address_yet_is_a_clear_error(alone, remote, quiz, said):
     """As in this repository itself: an edition that nobody has given an address to."""
     address = "https://github.com/votre-organisation/cours-llm"
-    done = start(NOTEBOOKS[0], alone, COURSE_URL=address)
-    assert done.returncode != 0 and "RuntimeError: Demandez l'adresse du cours" in done.stderr
+    done = start(quiz, alone, COURSE_URL=address)
+    assert done.returncode != 0 and f"RuntimeError: {said[1]}" in done.stderr
     assert not (alone / "cours-llm").exists()
-    assert start(NOTEBOOKS[0], alone, COURSE_URL=remote).returncode == 0
-    assert start(NOTEBOOKS[0], alone, COURSE_URL=address).returncode == 0  # it is there: no address is needed
+    assert start(quiz, alone, COURSE_URL=remote).returncode == 0
+    assert start(quiz, alone, COURSE_URL=address).returncode == 0  # it is there: no address is needed
 
 
-def test_no_git_is_a_clear_error(alone, remote):
-    done = start(NOTEBOOKS[0], alone, COURSE_URL=remote, PATH=str(alone))
+@in_each_language
+def test_no_git_is_a_clear_error(alone, remote, quiz, said):
+    done = start(quiz, alone, COURSE_URL=remote, PATH=str(alone))
     assert done.returncode != 0
-    assert "git est-il installé" in done.stderr
+    assert said[2] in done.stderr
 
 
 def test_with_the_course_installed_the_set_up_cell_brings_nothing(tmp_path):
