@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from authoring.nbgrader import COURSE
+from grading.formgrader import GRADING
 from tests.grading.conftest import protection  # noqa: F401  (a fixture)
 from tests.website.conftest import sites, toy_course  # noqa: F401  (fixtures)
 from utils.environment import ROOT
@@ -148,7 +148,7 @@ class Jupyter:
             *arguments, "--no-browser", "--ip=127.0.0.1", f"--port={self.port}", "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={self.token}", *(["--allow-root"] if os.geteuid() == 0 else []),
         ]  # fmt: skip
-        self.folder = COURSE if command else folder
+        self.folder = GRADING if command else folder
 
     def __enter__(self) -> "Jupyter":
         with self.log.open("w") as log:
