@@ -6,9 +6,11 @@
 
 `tests/invariant/recorded.json.gz` was made before the redesign: record into another file (build/new.json.gz), then
 compare.  Meant to differ since: the stub does `raise ToDo`, and so says the advice; what is untouched is expected by
-its code, not by a message.  `--only` takes beginnings of parts' names.  A file is added to: what it holds is not made again (but with
-`--again`), and it is written after each part, so that a recording that was stopped goes on.  Each part runs in a
-process of its own, with a fixed seed for hashes.  `adapter.py` is all that knows of the course's modules.
+its code, not by a message.
+
+`--only` takes beginnings of parts' names.  A file is added to: what it holds is not made again (but with `--again`),
+and it is written after each part, so that a recording that was stopped goes on.  Each part runs in a process of its
+own, with a fixed seed for hashes.  `adapter.py` is all that knows of the course's modules.
 """
 
 import argparse
