@@ -481,6 +481,8 @@ def _raised(told: dict) -> Exception:
     kind = type(str(told["name"])[:100], (base,), {"__str__": lambda _: text, "__init__": lambda *_: None})
     error = kind.__new__(kind)
     error.of_the_student = True
+    if isinstance(error, NameError):
+        error.name = str(told["lacking"])[:100]
     if told["where"]:
         number, line = max(1, min(int(told["where"][0]), 100_000)), str(told["where"][1])[:500]
         name = "<la cellule de l'exercice>"

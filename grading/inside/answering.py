@@ -297,7 +297,8 @@ class Answers:
         ]
         where = [own[-1].lineno, (own[-1].line or linecache.getline(own[-1].filename, own[-1].lineno))] if own else None
         told = {"name": type(error).__name__, "kinds": kinds, "text": text_of(error), "where": where}
-        return told | {"todo": isinstance(error, ToDo)}
+        lacking = error.name if isinstance(error, NameError) else None  # what a message can help with
+        return told | {"todo": isinstance(error, ToDo), "lacking": lacking if isinstance(lacking, str) else None}
 
 
 def _told_dice(drawn: tuple, before: tuple, encoder: Encoder) -> dict | None:

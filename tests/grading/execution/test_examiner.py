@@ -221,3 +221,9 @@ def compare(lab, asked):
             elif apart["printed"] != here["printed"]:
                 print(here["printed"], apart["printed"], sep="\n--- apart:\n")
     assert not differences
+
+
+def test_a_name_that_is_not_there_is_told_by_its_name():
+    check = "from utils.checks import Report\nreport = Report('E', 1)\nwith report.test('t', 1): f()\nreport.score()"
+    told = examined(check, "def f():\n    return flase")
+    assert "Le nom 'flase' n'existe pas ici" in told["printed"]
