@@ -315,7 +315,7 @@ def test_sixty_reviews_with_the_course_model():
     from utils.models import load_causal_lm
 
     model, tokenizer = load_causal_lm()
-    table = pd.read_csv(DATA / "tp3" / "sentiment.csv")
+    table = pd.read_csv(DATA / "tp3_prompting" / "sentiment.csv")
     examples, queries = (table[table["split"] == which] for which in ("example", "test"))
     start = "".join(f"Critique : {e.input}\nAvis : {e.output}\n\n" for e in examples.head(8).itertuples())
     prompts = [f"{start}Critique : {query}\nAvis :" for query in queries["input"].head(60)]
