@@ -1417,7 +1417,7 @@ plt.show()
 def course_pieces(size=700, overlap=100):
     """Les textes des TP, découpés : (source, texte)."""
     pieces = []
-    for path in sorted((ROOT / "notebooks").glob("tp[1-3]*/*.ipynb")):
+    for path in sorted((ROOT / "notebooks" / "fr").glob("tp[1-3]*/*.ipynb")):
         title = path.stem
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] != "markdown":
