@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from grading.inside.zygote import ForkError
 from utils.environment import ROOT, cache_dir, cores
 from utils.notebook.cells import FRENCH, is_check, language
 
+EXAM = ("grading.inside.answering", "grading.inside.exam")  # what both sides of an examination need
 WATCH_SECONDS = 0.5  # between two looks at what the kernels take up
 
 
@@ -68,7 +68,7 @@ def open_engine(
     `secret`: files that no notebook must see, besides the course's own; `fitness`: the start of a path, see
     `grading.execution.examiner`.
     """
-    modules = [*imports(sources[FRENCH]), "grading.inside.answering"]
+    modules = imports(sources[FRENCH])
     labs = {language: nbformat.reads(source, as_version=4) for language, source in sources.items()}
     return Engine(modules, options.jobs, options.warm, config, options.isolated, secret, labs, fitness)
 
@@ -117,14 +117,13 @@ class Engine:
         self.jobs = jobs
         self.notes: list[str] = []
         self._env = _environment(jobs)
-        self._server = None
+        self._ancestor = self._server = None
         self._running: dict[Runner, Path] = {}
         self._closed = threading.Event()
         self._sandbox = None
         self._labs, self._fitness = labs or {}, fitness
         self._examiners: dict[str, Examiner | None] = {}
-        # An examiner ends with the thread that made it: one that lives as long as this engine.
-        self._keeper = ThreadPoolExecutor(1)
+        self._lock = threading.Lock()
         if isolated:
             try:
                 self._sandbox = Sandbox.choose(self._folder, jobs, secret)
@@ -134,32 +133,45 @@ class Engine:
         if self._sandbox:
             self._sandbox.limits["cpu_seconds"] = NOTEBOOK_SECONDS * cores()
             threading.Thread(target=self._watch, daemon=True).start()
-        if warm:
-            home = self._folder / "server"
-            home.mkdir()
-            env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(home))
-            try:
-                self._server = ForkServer(modules, env, self._sandbox)
-            except ForkError as error:
-                self._cold(error)
-        if FRENCH in self._labs:
-            self._examiner(FRENCH)
+        self._ancestor = self._started(modules) if warm or self._labs else None
+        self._server = self._ancestor if warm else None
+
+    def _started(self, modules: list[str]) -> ForkServer | None:
+        """What forks kernels and examiners, once it has imported `modules`; None where there is no fork."""
+        home = Path(tempfile.mkdtemp(dir=self._folder, prefix="server-"))
+        env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(home))
+        try:
+            return ForkServer([*modules, *EXAM] if self._labs else modules, env, self._sandbox)
+        except ForkError as error:
+            self._cold(error)
+            return None
 
     def _examiner(self, language: str) -> Examiner | None:
         """What examines the hand-ins in a language, begun with the first of them; None if their kernels must do it."""
-        return self._keeper.submit(self._begun, language).result()
+        lab = self._labs.get(language)
+        with self._lock:
+            if language not in self._examiners:
+                checked = lab and any(is_check(cell) for cell in lab.cells)
+                self._examiners[language] = self._begun(language, lab) if lab and checked else None
+            return self._examiners[language]
 
-    def _begun(self, language: str) -> Examiner | None:
-        if language not in self._examiners:
-            self._examiners[language], lab = None, self._labs.get(language)
-            if lab is not None and any(is_check(cell) for cell in lab.cells):
-                folder = self._folder / f"examiner-{language}"
-                memory = self._fitness and self._fitness.with_name(f"{self._fitness.name}.{language}.fit")
-                try:
-                    self._examiners[language] = Examiner(lab, self._env, folder, memory)
-                except OSError as error:
-                    self.notes.append(f"checks run in the students' kernels: {error}")
-        return self._examiners[language]
+    def _begun(self, language: str, lab: NotebookNode) -> Examiner | None:
+        place = Path(tempfile.mkdtemp(dir=self._folder, prefix=f"examiner-{language}-"))
+        work, home = place / "w", place / "h"
+        work.mkdir()
+        home.mkdir()
+        walls = self._sandbox.make_place(place) if self._sandbox else None
+        if walls:
+            self._sandbox.give(walls)
+        env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(home))
+        memory = self._fitness and self._fitness.with_name(f"{self._fitness.name}.{language}.fit")
+        try:
+            if not self._ancestor:
+                raise ForkError("no process can be forked here")
+            return Examiner(self._ancestor, lab, {"cwd": str(work), "env": env, "walls": walls}, memory)
+        except ForkError as error:
+            self.notes.append(f"checks run in the students' kernels: {error}")
+            return None
 
     @property
     def protection(self) -> str:
@@ -167,14 +179,26 @@ class Engine:
         return f"Isolation: {self._sandbox or 'NONE, a notebook can do whatever you can'}."
 
     def wait(self) -> None:
-        """Wait until the libraries are imported, so that threads need not do it together."""
-        if self._server:
-            try:
-                self._server.wait()
-                self._try_walls()
-            except ForkError as error:
-                self._server.close()
+        """Wait until the libraries are imported and the walls tried, and begin to run the lab for the examiner."""
+        if self._ancestor and not self._holds():
+            # A library of the lab's cannot be forked; the exam may still be, for it imports it later.
+            self._ancestor = self._started([]) if self._labs else None
+            if self._ancestor and not self._holds():
+                self._ancestor = None
+        if FRENCH in self._labs:
+            self._examiner(FRENCH)
+
+    def _holds(self) -> bool:
+        """Whether the ancestor forks, behind walls that hold; else it is closed, and kernels start one by one."""
+        try:
+            self._ancestor.wait()
+            self._try_walls()
+        except ForkError as error:
+            self._ancestor.close()
+            if self._server:
                 self._cold(error)
+            return False
+        return True
 
     @property
     def warm(self) -> bool:
@@ -220,7 +244,7 @@ class Engine:
             with self._sandbox.trial() as (spec, questions):
                 request = {"cwd": str(Path(spec["place"], "w")), "env": self._env, "walls": spec, "probe": questions}
                 try:
-                    self._server.fork(request).wait(sandbox.PROBE_SECONDS)
+                    self._ancestor.fork(request).wait(sandbox.PROBE_SECONDS)
                 except subprocess.TimeoutExpired:
                     raise ForkError("the process that tries the walls hung") from None
                 if broken := sandbox.answer(spec):
@@ -241,12 +265,10 @@ class Engine:
         self._closed.set()
         for runner in list(self._running):
             runner.abort()
-        if self._server:
-            self._server.close()
-        self._keeper.shutdown(cancel_futures=True)
-        for examiner in self._examiners.values():
-            if examiner:
-                examiner.close()
+        for examiner in filter(None, self._examiners.values()):
+            examiner.close()
+        if self._ancestor:
+            self._ancestor.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self):

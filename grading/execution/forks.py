@@ -1,4 +1,4 @@
-"""The grader's side of the fork server (`grading.inside.zygote`): starting it, and the kernels it forks."""
+"""The grader's side of the fork server (`grading.inside.zygote`): starting it, and what it forks."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 from grading.execution.sandbox import Sandbox
 from grading.inside.zygote import LONGEST_REQUEST, SELF_TEST_SECONDS, ForkError
@@ -39,25 +40,33 @@ class ForkServer:
                 start_new_session=True,  # Ctrl+C in the terminal is the grader's affair
             )
         self.ready: dict = {}
+        self._lock = threading.Lock()
 
     def wait(self) -> dict:
         """Wait until the modules are imported and a test child has lived and died; what the server says of itself."""
-        if not self.ready:
-            answer = self._control.recv(LONGEST_REQUEST)
-            if not answer:
-                raise ForkError(f"the fork server did not start (exit code {self.process.wait()})")
-            self.ready = json.loads(answer)
+        with self._lock:
+            if not self.ready:
+                answer = self._control.recv(LONGEST_REQUEST)
+                self.ready = json.loads(answer) if answer else {"error": self._died()}
         if "error" in self.ready:
             raise ForkError(self.ready["error"])
         return self.ready
 
-    def fork(self, request: dict) -> "ForkedProcess":
-        """A new child: `request` holds argv, cwd and env; `walls`: what it must `enter`; `probe`: try them instead."""
+    def _died(self) -> str:
+        return f"the fork server did not start (exit code {self.process.wait()})"
+
+    def fork(self, request: dict, *lines: socket.socket) -> "ForkedProcess":
+        """A new child: `request` holds argv, cwd and env; `walls`: what it must `enter`; `probe`: try them instead.
+
+        With a line of the grader's, it is no kernel but the exam of the lab that will come down this line.
+        """
         self.wait()
         line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:
-                socket.send_fds(self._control, [json.dumps(request).encode()], [theirs.fileno()])
+                socket.send_fds(
+                    self._control, [json.dumps(request).encode()], [one.fileno() for one in (theirs, *lines)]
+                )
         except OSError as error:
             line.close()
             raise ForkError(f"the fork server is gone ({error})") from None

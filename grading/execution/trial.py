@@ -2,7 +2,7 @@
 
 The lab's cells run in order, once.  Before each check this process forks for every answer to it, as many at once as
 there are cores, and goes on with the lab while they work: an answer sees nothing of another.  An answer is examined as
-`grading.execution.exam` examines a hand-in; an exercise whose reference does not pass this way is checked where the
+`grading.inside.exam` examines a hand-in; an exercise whose reference does not pass this way is checked where the
 answer runs, as grading does it.
 
 A time-out is for what hangs.  It grows with the load: `slowness` is measured when the time seems to be up.
@@ -24,7 +24,8 @@ from pathlib import Path
 
 import nbformat
 
-from grading.execution.exam import Lab, end_with_parent, execute, fork
+from grading.execution.examiner import steps
+from grading.inside.exam import Replay, end_with_parent, execute, fork
 from utils import checks
 
 HANGS_AFTER = float(
@@ -87,7 +88,7 @@ def hangs(seconds: float) -> bool:
     return seconds > HANGS_AFTER and seconds > HANGS_AFTER * slowness()
 
 
-def in_place(lab: Lab, answer: str, source: str, name: str) -> dict:
+def in_place(lab: Replay, answer: str, source: str, name: str) -> dict:
     """What a check gives where the answer itself runs."""
     printed, shown = io.StringIO(), []
     checks.publish = shown.append  # this process is of one answer
@@ -99,7 +100,7 @@ def in_place(lab: Lab, answer: str, source: str, name: str) -> dict:
     return {"printed": printed.getvalue(), "value": repr(value), "report": shown[-1] if shown else None}
 
 
-def apart(lab: Lab, answer: str, source: str, name: str) -> dict:
+def apart(lab: Replay, answer: str, source: str, name: str) -> dict:
     """What a check gives on the other side of an examination."""
     told = lab.loopback(source, name, lab.namespace, answer, seconds=None)
     if told is None:
@@ -107,19 +108,19 @@ def apart(lab: Lab, answer: str, source: str, name: str) -> dict:
     return {"lost": "".join(told["error"][2])} if "error" in told else told
 
 
-def run(lab: Lab, answers: dict[str, list[str]], jobs: int, told: Callable[[dict], None]) -> None:
+def run(lab: Replay, answers: dict[str, list[str]], jobs: int, told: Callable[[dict], None]) -> None:
     """Try `answers` (name of a check → sources, the reference first); each outcome is told when it is there."""
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(jobs, Path(folder))
-        for cell, source, name in lab.checks():
-            check, points = cell.metadata.nbgrader.grade_id, float(cell.metadata.nbgrader.points)
+        for step, name in lab.checks():
+            check, source = step.check, step.source
             if check not in answers:
                 continue
             reference, *others = answers[check]
             found: list[dict] = []
             trials.start(partial(apart, lab, reference, source, name), found.append)
             trials.until(found.__len__)
-            fit = found[0].get("value") == repr(points)
+            fit = found[0].get("value") == repr(step.points)
             if fit:
                 told({"check": check, "answer": 0, "apart": True, **found[0]})
             for index, answer in enumerate(others if fit else answers[check], start=int(fit)):
@@ -145,7 +146,7 @@ def main() -> None:
     def told(outcome: dict) -> None:
         print(json.dumps(outcome), file=lines, flush=True)
 
-    run(Lab(nbformat.from_dict(asked["notebook"]), {}), asked["answers"], asked["jobs"], told)
+    run(Replay(steps(nbformat.from_dict(asked["notebook"])), {}), asked["answers"], asked["jobs"], told)
 
 
 if __name__ == "__main__":

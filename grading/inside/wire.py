@@ -1,11 +1,29 @@
-"""Messages between a student's kernel and an exam: JSON, and bytes that it refers to; nothing is ever unpickled."""
+"""Messages to an exam, from the grader and from a student's kernel: JSON, and bytes that it refers to.
+
+Nothing is ever unpickled.
+"""
 
 import json
 import socket
 import struct
+from dataclasses import dataclass
 
 LARGEST = 1 << 30  # bytes of one message
 LARGEST_HEAD = 64 << 20  # and of its JSON
+
+
+@dataclass(frozen=True)
+class Step:
+    """A code cell of a lab, as its teacher runs it.  `check`: its name if it is one, with the `points` it gives.
+
+    `later`: of a check, what later checks use of it.
+    """
+
+    source: str
+    solution: bool = False
+    check: str = ""
+    points: float = 0.0
+    later: str = ""
 
 
 def send(line: socket.socket, message: object, buffers: list[bytes] = ()) -> None:
@@ -37,3 +55,12 @@ def _exactly(line: socket.socket, size: int) -> bytes:
             raise EOFError("the other side is gone")
         data += part
     return bytes(data)
+
+
+def outcome_of(line: socket.socket, seconds: float | None) -> dict | None:
+    """What an examination told at its end; None if it did not come to its end in time (`seconds` None: no limit)."""
+    line.settimeout(seconds)
+    try:
+        return receive(line)[0]
+    except (OSError, EOFError, ValueError):
+        return None

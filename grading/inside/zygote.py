@@ -1,13 +1,15 @@
-"""A process that has imported a lab's libraries and forks ready-to-run kernels (Linux).
+"""A process that has imported a lab's libraries and forks what runs the lab: students' kernels, and the exam (Linux).
 
 Importing torch, transformers and datasets takes longer than most of what a student's cells do.  The server imports
 them once, with one thread (a fork copies only the thread that calls it: a lock that another thread held would stay
 locked for ever in the child), then forks a child for each kernel: children share its memory until they write to it.
+It forks the process in which checks run as well (`grading.inside.exam`), and never holds anything secret itself: the
+lab's source goes straight from the grader to that child, on a line that came with the request.
 
 Walls (`grading.inside.walls`) may stand around the server, and each child goes behind its own before it runs any
 student's code.  The server has no name in the file system: each request comes over a socket pair inherited from the
-grader (`grading.execution.forks`) and brings the end of another pair, which is that kernel's own line.  Down it:
-signals.  Up it: the process id, then how it ended.  When the line closes the kernel is killed; when the grader dies
+grader (`grading.execution.forks`) and brings the end of another pair, which is that child's own line.  Down it:
+signals.  Up it: the process id, then how it ended.  When the line closes the child is killed; when the grader dies
 everything is.
 """
 
@@ -106,10 +108,10 @@ def serve(control: socket.socket) -> None:
             if line in readable:
                 _obey(pid, line)
         if control in readable:
-            request, descriptors, _, _ = socket.recv_fds(control, LONGEST_REQUEST, 1)
+            request, descriptors, _, _ = socket.recv_fds(control, LONGEST_REQUEST, 2)
             if not request:
                 break
-            line = socket.socket(fileno=descriptors[0])
+            line, *more = (socket.socket(fileno=descriptor) for descriptor in descriptors)
             order = json.loads(request)
             apart = order.get("walls") and order["walls"]["kind"] == "bubblewrap"
             own = walls.prepare_namespace() if apart else None
@@ -120,7 +122,9 @@ def serve(control: socket.socket) -> None:
                 os.close(awake)
                 signal.set_wakeup_fd(-1)
                 os.close(wake)
-                _become_kernel(order)
+                _become(order, more)
+            for other in more:
+                other.close()
             if apart:
                 walls.restore_namespace(own)
             lines[pid] = line
@@ -177,8 +181,8 @@ def _kill_group(pid: int, signum: int) -> None:
             return
 
 
-def _become_kernel(request: dict) -> None:
-    """Turn this child into an IPython kernel; never returns."""
+def _become(request: dict, lines: list[socket.socket]) -> None:
+    """Turn this child into what is asked for: an IPython kernel, the exam or a probe of the walls; never returns."""
     code = 1
     try:
         os.setsid()
@@ -188,7 +192,8 @@ def _become_kernel(request: dict) -> None:
         os.environ.update(request["env"])
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
+            if descriptor < 2 or "COURSE_DEBUG" not in os.environ:
+                os.dup2(null, descriptor)
         if request.get("walls"):
             walls.enter(request["walls"])
         os.chdir(request["cwd"])
@@ -197,12 +202,12 @@ def _become_kernel(request: dict) -> None:
             walls.write_probe(request["walls"], request["probe"])
             return
         _reseed()
-        sys.argv = ["ipykernel_launcher"]
-        from ipykernel.kernelapp import IPKernelApp
+        if lines:
+            from grading.inside import exam
 
-        app = IPKernelApp.instance()
-        app.initialize(request["argv"])
-        app.start()
+            exam.begin(*lines)
+        else:
+            _be_a_kernel(request["argv"])
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -210,6 +215,15 @@ def _become_kernel(request: dict) -> None:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _be_a_kernel(argv: list[str]) -> None:
+    sys.argv = ["ipykernel_launcher"]
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    app.initialize(argv)
+    app.start()
 
 
 def _reseed() -> None:

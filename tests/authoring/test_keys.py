@@ -51,7 +51,7 @@ EXPECTED = {
     "data/tp2_causal_lm/recit_fr.txt": each(labs=["tp2_causal_lm"]),
     "solutions/tp4_rag/tp4_rag.py": each(labs=["tp4_rag"]),
     "solutions/tp4_rag/answers/ex2_split.py": each(["answers"], ["tp4_rag"]),
-    "grading/execution/exam.py": each(["answers"]),
+    "grading/inside/exam.py": each(["answers"]),
     "website/figures.py": each(["run"]),
 }
 

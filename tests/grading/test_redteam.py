@@ -336,7 +336,7 @@ def attacks(place, port):
         ),
         "sees-other-processes": if_possible(
             "import glob\nnames = [open(p).read() for p in glob.glob('/proc/[0-9]*/cmdline')]\n"
-            "return any('pytest' in name or 'grading.execution.examiner' in name for name in names)"
+            "return any('pytest' in name for name in names)"
         ),
         "finds-other-kernels-sockets": if_possible(
             "import os\nlines = open('/proc/net/unix').read().splitlines()\n"

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from authoring import answers
-from grading.execution import exam
-from grading.inside import answering
+from grading.execution.examiner import steps
+from grading.inside import answering, exam
 from tests.toy_lab import TOY
 from utils.outcome import Outcome
 
@@ -21,13 +21,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an examiner is 
 
 @pytest.fixture
 def lab():
-    return exam.Lab(TOY.notebook, {})
+    return exam.Replay(steps(TOY.notebook), {})
 
 
 def examined(check: str, answer: str, reference: str = "def f(*_): pass", given: str = "") -> dict:
     """What a check gives, run apart, for an answer."""
-    made = exam.Lab.__new__(exam.Lab)
-    made.namespace, made.given, made.asked = {"__name__": "__main__"}, set(), set()
+    made = exam.Replay([], {})
     common = "import numpy as np, torch\nfrom torch.nn import functional as F\nfrom unittest import mock\n"
     exam.execute(common + given, made.namespace, "<given>")
     made.given = set(made.namespace)
@@ -201,13 +200,9 @@ def test_the_answers_of_the_toy_lab(lab):
 
 def compare(lab, asked):
     """Every kept answer of a lab, run in this process and apart: the same marks (of every lab: `test_lab.py`)."""
-    reference, differences = {}, []
-    for cell in lab.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        if marks.get("solution"):
-            reference[marks.grade_id.rpartition("-")[0]] = cell.source
-    for cell, source, place in lab.checks():
-        exercise = cell.metadata.nbgrader.grade_id.rpartition("-")[0]
+    differences = []
+    for step, place in lab.checks():
+        exercise, source = step.check.rpartition("-")[0], step.source
         for answer in answers.all_answers(asked, asked.exercises[exercise]):
             student = dict(lab.namespace)
             exam.execute(answer.source, student, f"<{exercise}>")

@@ -1,12 +1,14 @@
-"""The process of one lab in which checks run, apart from students' code: see `grading.execution.examiner`."""
+"""The process of one lab in which checks run, apart from students' code: see `grading.execution.examiner`.
 
-import argparse
+It is forked from the same process as students' kernels (`grading.inside.zygote`), and gets the lab's source afterwards:
+what a kernel has a copy of never held it.
+"""
+
 import ast
 import builtins
 import contextlib
 import gc
 import io
-import json
 import linecache
 import os
 import signal
@@ -19,19 +21,14 @@ from types import FunctionType
 from unittest import mock
 
 import cloudpickle
-import nbformat
 import numpy as np
 import torch
 
-from authoring.source import Source, definitions
-from grading.execution.examiner import outcome_of
 from grading.inside import answering, linux
 from grading.inside.answering import DTYPES
-from grading.inside.wire import receive, send
+from grading.inside.wire import Step, outcome_of, receive, send
 from utils import checks
 from utils.checks import ToDo
-from utils.notebook.cells import is_check
-from utils.notebook.demos import is_demo
 
 EXAM_SECONDS = 900  # for one check of one student, whatever the kernel's own limits
 EXAM_MB = 4000  # for the process of one check, besides what it starts with
@@ -55,52 +52,47 @@ def fork() -> int:
     return os.fork()
 
 
-class Lab:
-    """The namespace of a lab, cell after cell."""
+class Replay:
+    """A lab run again, step after step, in one namespace; `fit`: the checks that are known to pass apart, or not to."""
 
-    def __init__(self, notebook: nbformat.NotebookNode, known: dict):
-        self.cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not is_demo(cell)]
-        self.known = known
+    def __init__(self, steps: list[Step], fit: dict[str, bool]):
+        self.steps, self.fit = steps, fit
         self.namespace: dict = {"__name__": "__main__", "__builtins__": builtins}
         self.given: set[str] = set()  # names that given cells define: both sides have them
         self.asked: set[str] = set()  # names that the student defines
 
-    def checks(self) -> Iterator[tuple[nbformat.NotebookNode, str, str]]:
-        """Run the lab, stopping before each check: (the cell, its source, a name for messages)."""
-        last = max((i for i, cell in enumerate(self.cells) if is_check(cell)), default=-1)
-        for i, cell in enumerate(self.cells[: last + 1]):
-            source, name = Source(cell.source).whole, f"<cell {i}>"
-            if is_check(cell):
-                yield cell, source, name
-                later = "\n".join(Source(c.source).whole for c in self.cells[i + 1 :] if is_check(c))
-                before = set(self.namespace)
+    def checks(self) -> Iterator[tuple[Step, str]]:
+        """Run the lab, stopping before each check: (the step, a name for messages)."""
+        last = max((i for i, step in enumerate(self.steps) if step.check), default=-1)
+        for i, step in enumerate(self.steps[: last + 1]):
+            name, before = f"<cell {i}>", dict(self.namespace)
+            if step.check:
+                yield step, name
                 with contextlib.suppress(Exception):
-                    execute(_needed(source, later), self.namespace, name)
-                self.given -= set(self.namespace) - before
+                    execute(step.later, self.namespace, name)
+                self.given -= self.namespace.keys() - before.keys()
                 continue
-            before = dict(self.namespace)
-            execute(source, self.namespace, name)
+            execute(step.source, self.namespace, name)
             new = {n for n, v in self.namespace.items() if n not in before or before[n] is not v}
-            solution = cell.metadata.get("nbgrader", {}).get("solution")
-            (self.asked if solution else self.given).update(new)
-            (self.given if solution else self.asked).difference_update(new)
+            (self.asked if step.solution else self.given).update(new)
+            (self.given if step.solution else self.asked).difference_update(new)
 
     def run(self, lines: list[socket.socket]) -> None:
         """Run the lab, leaving before each check a process that examines."""
         children = []
-        for cell, source, name in self.checks():
+        for step, name in self.checks():
             line = lines.pop(0)
-            fit = self.known.get(cell.metadata.nbgrader.grade_id)
+            fit = self.fit.get(step.check)
             if fit is None:
-                told = self.loopback(source, name, self.namespace)
-                fit = told is not None and told["value"] == repr(float(cell.metadata.nbgrader.points))
+                told = self.loopback(step.source, name, self.namespace)
+                fit = told is not None and told["value"] == repr(step.points)
             child = fork()
             if child == 0:
                 end_with_parent()
                 for other in lines:
                     other.close()
                 line.send(b"fit" if fit else b"unfit")
-                self._wait(line, source, name)
+                self._wait(line, step.source, name)
             children.append(child)
             line.close()
         for child in children:
@@ -197,7 +189,7 @@ class Lab:
 class Exam:
     """One check, one student: puts stand-ins in the place of the student's functions."""
 
-    def __init__(self, line: socket.socket, lab: Lab, name: str):
+    def __init__(self, line: socket.socket, lab: Replay, name: str):
         self.line, self.lab, self.name = line, lab, name
         self.named = _named(lab.namespace, lab.given)
         # All that the student's side may name: what both have, never what the check computes under whatever name.
@@ -540,31 +532,15 @@ def execute(source: str, namespace: dict, name: str, printed: io.StringIO | None
         return eval(compile(last, name, "eval"), namespace) if last else None
 
 
-def _needed(source: str, later: str) -> str:
-    """What of a check cell later checks use: all of it if they use more than what it imports and defines."""
-    used = {node.id for node in ast.walk(ast.parse(later)) if isinstance(node, ast.Name)}
-    bound = {
-        node.id
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    stored_later = {
-        node.id for node in ast.walk(ast.parse(later)) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    return source if (bound & used) - stored_later - {"report"} else definitions(source)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m grading.execution.exam", description=__doc__.splitlines()[0])
-    parser.add_argument("lines", type=int, nargs="*")
-    options = parser.parse_args(arguments)
-    end_with_parent()
-    from tqdm import tqdm
-
-    tqdm.monitor_interval = 0  # no thread before a fork
-    told = json.loads(sys.stdin.buffer.read())  # the lab's source, and which checks are known to be fit
-    Lab(nbformat.from_dict(told["notebook"]), told["known"]).run([socket.socket(fileno=fd) for fd in options.lines])
-
-
-if __name__ == "__main__":
-    main()
+def begin(control: socket.socket) -> None:
+    """Replay the lab that comes down a line, each check's own line with it; in a process forked for that."""
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib:
+        matplotlib.use("Agg")
+    torch.set_num_threads(1)
+    torch.set_num_threads = lambda threads: None  # a lab asks for more: they would not survive the next fork
+    told, _ = receive(control)
+    steps = [Step(**step) for step in told["steps"]]
+    _, descriptors, _, _ = socket.recv_fds(control, 1, sum(bool(step.check) for step in steps))
+    control.close()
+    Replay(steps, told["fit"]).run([socket.socket(fileno=descriptor) for descriptor in descriptors])
