@@ -68,7 +68,6 @@ def grade(root: Path, lab: Lab, options: Options | None = None) -> list[Marks]:
     try:
         with FileLock(root / "grading.lock", timeout=0), quiet():
             course = Course(root, lab)
-            course.open()
             Grading(course, options or Options()).run()
             return [_marks(course, student) for student in course.students()]
     except Timeout:
@@ -100,8 +99,10 @@ class Grading:
         todo = [student for student in self.course.students() if not self._is_done(student)]
         self.counts["waiting"] = len(todo)
         if not todo:
+            self.course.open()
             return
         with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar, self._engine() as self.engine:
+            self.course.open()  # the engine imports the lab's libraries meanwhile
             self.engine.wait()
             for note in [self.engine.protection, *self.engine.notes]:
                 self.bar.write(note)

@@ -3,8 +3,12 @@
 On the toy lab: `make check` compares the real ones.
 """
 
+import sqlite3
+from contextlib import closing
+
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from authoring import release
 from authoring.lab import LabError
@@ -13,6 +17,21 @@ from tests.toy_lab import LAB, TOY, rewritten
 
 def test_two_releases_are_the_same_to_the_byte():
     assert release.released(TOY) == release.released(TOY)
+
+
+def test_a_gradebook_is_begun_as_nbgrader_begins_it(tmp_path):
+    for name in ("ours", "its"):
+        if name == "ours":
+            release.begin_gradebook(tmp_path / name)
+        Gradebook(f"sqlite:///{tmp_path / name}").close()
+    ours, its = (dump(tmp_path / name) for name in ("ours", "its"))
+    assert ours == its and any("alembic_version" in line for line in ours)
+
+
+def dump(path):
+    """The tables and rows of a gradebook, as SQL."""
+    with closing(sqlite3.connect(path)) as database:
+        return sorted(database.iterdump())
 
 
 def test_stub_is_valid_python_and_the_secrets_are_gone(student_notebook):
