@@ -2,6 +2,7 @@
 
 import os
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `utils` has it, for what imports torch before it
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: one thread each, before torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
