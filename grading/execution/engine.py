@@ -156,7 +156,7 @@ class Engine:
                 folder = self._folder / f"examiner-{language}"
                 memory = self._fitness and self._fitness.with_name(f"{self._fitness.name}.{language}.fit")
                 try:
-                    self._examiners[language] = Examiner(lab, self._env, folder, memory)
+                    self._examiners[language] = Examiner(lab, self._env | {"COURSE_LANG": language}, folder, memory)
                 except OSError as error:
                     self.notes.append(f"checks run in the students' kernels: {error}")
         return self._examiners[language]
@@ -198,7 +198,8 @@ class Engine:
             manager.connection_file = str(line / "k.json")
             if os.name == "posix":
                 manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
-            env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
+            env = self._env | {"COURSE_LANG": language(notebook)}
+            env |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
             examiner = self._examiner(language(notebook))
             runner = Runner(manager, Path(name), env, examiner, skip, config=self._config)
             self._running[runner] = Path(name)
