@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 from authoring import language as translation
 from authoring import naming, templates
 from authoring.source import MARKERS, STUBS, TEXT_STUBS, Region, Source
+from utils.language import N_, _
 from utils.notebook.cells import exercise as exercise_of
 from utils.notebook.cells import grade_id
 from utils.notebook.cells import role as role_of
@@ -36,7 +37,7 @@ OTHERS = ("en",)  # languages that labs are translated into
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 SECRET_LENGTH = 20  # characters: a shorter line of a solution stands in many texts
 HIDDEN_LENGTH = 8  # the same for a line of a hidden test
-RESERVED_LINE = "(ligne d'un test réservé à la correction)"
+RESERVED_LINE = N_("(ligne d'un test réservé à la correction)")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -164,8 +165,12 @@ class Lab:
     # ------------------------------------------------------------------------------------------------ what is in it
     @cached_property
     def title(self) -> str:
-        """The first heading."""
-        headings = (re.findall(r"^# (.+)$", cell.source, re.MULTILINE) for cell in self._texts())
+        return self.title_in(SOURCE_LANGUAGE)
+
+    def title_in(self, language: str) -> str:
+        """The first heading, in a language."""
+        texts = (cell.source for cell in self.notebook_in(language).cells if cell.cell_type == "markdown")
+        headings = (re.findall(r"^# (.+)$", text, re.MULTILINE) for text in texts)
         return next((plain_heading(found[0]) for found in headings if found), self.name)
 
     @cached_property
@@ -209,9 +214,6 @@ class Lab:
         """The code that every student gets, cell by cell, in each language."""
         cells = [cell for language in self.languages for cell in self.notebook_in(language).cells]
         return [Source(cell.source).public for cell in cells if cell.cell_type == "code"]
-
-    def _texts(self) -> Iterator[NotebookNode]:
-        return (cell for cell in self.notebook.cells if cell.cell_type == "markdown")
 
     # ------------------------------------------------------------------------------------------------- what is secret
     @cached_property
@@ -260,7 +262,7 @@ def hidden_lines(notebook: NotebookNode) -> set[str]:
 def scrubbed(text: str, hidden: set[str]) -> str:
     """`text` without colours, and without a line that shows one of `hidden`."""
     lines = ANSI.sub("", text).splitlines()
-    return "\n".join(RESERVED_LINE if any(line in shown for line in hidden) else shown for shown in lines)
+    return "\n".join(_(RESERVED_LINE) if any(line in shown for line in hidden) else shown for shown in lines)
 
 
 # ---------------------------------------------------------------------------------------------------------- reading

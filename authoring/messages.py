@@ -1,4 +1,4 @@
-"""The translations of what `utils` says: utils/locale/<language>/LC_MESSAGES/course.po (edited) and .mo (made from it).
+"""What the course says in other languages: utils/locale/<language>/LC_MESSAGES/course.po (edited) and .mo (made of it).
 
     python -m authoring.messages            bring each catalogue up to date with the code, and compile it
     python -m authoring.messages --check    fail if a message lacks its translation, or if a file is not up to date
@@ -17,13 +17,15 @@ from babel.messages.extract import extract_from_dir
 from utils.environment import ROOT
 from utils.language import LOCALE
 
-KEYWORDS = {"_": None, "ngettext": (1, 2)}
+FOLDERS = ("utils", "authoring", "grading")
+METHODS = [("**.py", "python"), ("**/templates/*.html", "jinja2")]
+KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 FIELD = re.compile(r"\{[^}]*\}")
 
 
-def messages(folder: Path = ROOT / "utils") -> dict[str, str]:
-    """The messages of the code in its order: singular (or only form) → plural, empty if there is none."""
-    found = extract_from_dir(folder, [("**.py", "python")], keywords=KEYWORDS)
+def messages(root: Path = ROOT) -> dict[str, str]:
+    """The messages of code and pages in their order: singular (or only form) → plural, empty if there is none."""
+    found = [one for folder in FOLDERS for one in extract_from_dir(root / folder, METHODS, keywords=KEYWORDS)]
     pairs = (message if isinstance(message, tuple) else (message, "") for _, _, message, *_ in found)
     return dict(pairs)
 
@@ -41,10 +43,11 @@ def updated(catalogue: polib.POFile, wanted: dict[str, str]) -> polib.POFile:
 
 def faults(catalogue: polib.POFile) -> list[str]:
     """The messages without a translation, and the translations that do not fill the same fields."""
-    found = [f"not translated: {entry.msgid!r}" for entry in catalogue if not entry.translated()]
+    found = [f"not translated: {entry.msgid!r}" for entry in catalogue if not entry.translated()]  # or fuzzy
     for entry in catalogue.translated_entries():
+        fields = [sorted(FIELD.findall(text)) for text in (entry.msgid, entry.msgid_plural or entry.msgid)]
         for text in entry.msgstr_plural.values() or [entry.msgstr]:
-            if sorted(FIELD.findall(text)) != sorted(FIELD.findall(entry.msgid_plural or entry.msgid)):
+            if sorted(FIELD.findall(text)) not in fields:
                 found.append(f"other fields: {text!r}")
     return found
 

@@ -7,6 +7,7 @@ from traitlets.config import Config
 from authoring import keys
 from authoring.source import STUBS, TEXT_STUBS
 from utils.environment import ROOT
+from utils.language import N_
 
 COURSE = ROOT / "class"  # the teacher's course: hand-ins, gradebook, feedback; no code
 FOLDER = "GRADING_COURSE"  # the environment variable that names another one, for `grading.formgrader`
@@ -32,8 +33,8 @@ def configuration(root: Path, language: str = "fr") -> Config:
     c.Execute.interrupt_on_timeout = True
     c.Execute.error_on_timeout = {
         "ename": "TimeoutError",
-        "evalue": "cellule interrompue : temps dépassé",
-        "traceback": ["Temps dépassé."],
+        "evalue": N_("cellule interrompue : temps dépassé"),
+        "traceback": [N_("Temps dépassé.")],
     }
     # The feedback page without the hidden tests, and without anything of a student's that a browser would run.
     c.GenerateFeedback.exporter_class = "grading.reports.untrusted.FeedbackPage"

@@ -35,8 +35,10 @@ from grading.execution.engine import Options, Run, open_engine
 from grading.execution.sandbox import SandboxError
 from grading.execution.status import Status
 from grading.reports import page as pages
+from grading.reports.result import ungraded
 from utils.environment import ROOT, cores
 from utils.files import natural
+from utils.language import _
 from utils.notebook.cells import language
 from utils.notebook.demos import left_out
 
@@ -54,6 +56,7 @@ class Marks:
     state: EntryState = EntryState.RECORDED
     notes: list[Note] = field(default_factory=list)  # what was mended or happened
     seconds: float = 0.0
+    language: str = ""  # of the hand-in
 
     @property
     def total(self) -> float:
@@ -101,7 +104,7 @@ class Grading:
         if not todo:
             self.course.open()
             return
-        with tqdm(total=len(todo), desc=self.course.lab, unit="copie") as self.bar, self._engine() as self.engine:
+        with tqdm(total=len(todo), desc=self.course.lab, unit=_("copie")) as self.bar, self._engine() as self.engine:
             self.course.open()  # the engine imports the lab's libraries meanwhile
             self.engine.wait()
             for note in [self.engine.protection, *self.engine.notes]:
@@ -160,9 +163,10 @@ class Grading:
                 hand_in = self._take_in(student)
                 notebook = self.course.sanitized(hand_in.notebook)
             except Unusable as error:
-                self._set_aside(student, mark, EntryState.ASIDE, str(error))
+                self._set_aside(student, mark, EntryState.ASIDE, str(error), error.language)
             except Exception as error:  # whatever a file can do to a parser: the others go on
-                self._set_aside(student, mark, EntryState.FAILED, f"Le notebook n'a pas pu être lu ({_told(error)}).")
+                reason = _("Le notebook n'a pas pu être lu ({error}).").format(error=_told(error))
+                self._set_aside(student, mark, EntryState.FAILED, reason)
             else:
                 self._show(running=1)
                 skip = left_out(notebook, self.course.releases[language(notebook)])
@@ -173,16 +177,18 @@ class Grading:
         error = future.exception()
         if error is not None:
             if last:
-                self._set_aside(
-                    student, mark, EntryState.FAILED, f"Le notebook n'a pas pu être exécuté ({_told(error)})."
-                )
+                reason = _("Le notebook n'a pas pu être exécuté ({error}).").format(error=_told(error))
+                self._set_aside(student, mark, EntryState.FAILED, reason, hand_in.language)
             return last
         run = future.result()
         if run.status == Status.TIMEOUT and not last and self.engine.jobs > 1:
             return False
         notes = hand_in.notes + ([] if run.status == Status.OK else [note(NoteKind(run.status))])
         notes += [note(NoteKind.ALTERED, exercise=exercise) for exercise in run.altered]
-        entry = Entry(mark, EntryState.EXECUTED, run.notebook, run.status, run.seconds, run.usage, notes)
+        entry = Entry(
+            mark, EntryState.EXECUTED, run.notebook, run.status, run.seconds, run.usage, notes,
+            language=hand_in.language,
+        )  # fmt: skip
         self.course.ledger.put(student, entry)
         self._record(student, entry)
         return True
@@ -192,8 +198,8 @@ class Grading:
             self.course.record(student)
             self.course.feedback(student)
         except Exception as error:
-            reason = f"nbgrader n'a pas pu enregistrer la copie ({_told(error)})."
-            self._set_aside(student, entry.fingerprint, EntryState.FAILED, reason)
+            reason = _("nbgrader n'a pas pu enregistrer la copie ({error}).").format(error=_told(error))
+            self._set_aside(student, entry.fingerprint, EntryState.FAILED, reason, entry.language)
             return
         entry.state, entry.notebook = EntryState.RECORDED, None
         entry.shown = _shown(self.course, student)
@@ -201,9 +207,12 @@ class Grading:
         self._show(recorded=1)
         self.bar.update()
 
-    def _set_aside(self, student: str, mark: str, state: EntryState, reason: str) -> None:
-        """`aside`: the hand-in is at fault, and looked at again when it changes; `failed`: tried again next time."""
-        self.course.ledger.put(student, Entry(mark, state, error=reason))
+    def _set_aside(self, student: str, mark: str, state: EntryState, reason: str, spoken: str = "") -> None:
+        """`aside`: the hand-in is at fault, and looked at again when it changes; `failed`: tried again next time.
+
+        `spoken`: the language of the hand-in, where it is known.
+        """
+        self.course.ledger.put(student, Entry(mark, state, error=reason, language=spoken))
         self.course.page(student)
         self._show(**{state: 1})
         self.bar.update()
@@ -253,8 +262,11 @@ def _shown(course: Course, student: str) -> str:
 
 
 def _marks(course: Course, student: str) -> Marks:
-    entry = course.ledger.get(student) or Entry("", EntryState.NEW, error="La copie n'a pas encore pu être corrigée.")
-    marks = Marks(student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds, state=entry.state)
+    entry = course.ledger.get(student) or Entry("", EntryState.NEW, error=ungraded())
+    marks = Marks(
+        student, course.lab, error=entry.error, notes=entry.notes, seconds=entry.seconds, state=entry.state,
+        language=entry.language,
+    )  # fmt: skip
     if marks.error:
         return marks
     with course.gradebook() as gradebook:

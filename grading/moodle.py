@@ -32,6 +32,7 @@ from grading.grade import Marks, marks_of
 from grading.reports.page import points
 from utils.environment import ROOT
 from utils.files import is_plain, safe_path
+from utils.language import _, speaking
 
 ARCHIVE_BYTES = 20_000_000_000  # of all submissions together, unpacked
 ARCHIVE_FILES = 50_000
@@ -331,10 +332,11 @@ def _scaled(mark: Marks, maximum: str) -> float:
 
 
 def comment(mark: Marks) -> str:
-    """What Moodle shows under the mark: HTML, in French; the page in the zip says the rest."""
-    lines = [f"<p>{points(mark.total)} sur {points(mark.maximum)}. Le détail est dans la page jointe.</p>"]
-    lines += [f"<p>{escape(str(note))}</p>" for note in mark.notes]
-    return "".join(lines)
+    """What Moodle shows under the mark: HTML, in the hand-in's language; the page in the zip says the rest."""
+    with speaking(mark.language):
+        told = _("{points} sur {maximum}. Le détail est dans la page jointe.")
+        lines = [told.format(points=points(mark.total), maximum=points(mark.maximum)), *map(str, mark.notes)]
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def _feedback_zip(path: Path, root: Path, lab: str, people: dict[str, Participant]) -> None:

@@ -6,6 +6,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `utils` has it, for wh
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: one thread each, before torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+os.environ.pop("COURSE_LANG", None)  # what is said is in French, unless a test asks for another language
+
 import nbformat
 import pytest
 

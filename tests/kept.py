@@ -32,7 +32,7 @@ READS = {
     "tests/notebooks/": ("notebooks", "data/masked_lm"),
     "tests/grading/test_redteam.py": ("solutions", "data", "notebooks"),
     "tests/grading/test_bench.py": ("solutions", "data", "docs"),
-    "tests/grading/": ("pyproject.toml",),
+    "tests/grading/": ("pyproject.toml", "utils/locale"),
     "tests/website/": ("docs", "solutions", "data", "notebooks", "*.md", "pyproject.toml"),
     "tests/browser/": ("docs", "solutions", "data", "notebooks", "*.md", "pyproject.toml"),
     "tests/data/": ("solutions", "data"),

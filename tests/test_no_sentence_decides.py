@@ -34,7 +34,6 @@ UNSET = "stands for an address that is not set yet"
 HEADING = "the heading over an exercise in a lab's text"
 ALLOWED = {
     ("grading/reports/class_report.py", "obtenu : "): "stands before a value in the messages of labs; groups them only",
-    ("grading/reports/class_report.py", "(ligne d'un test"): "what `scrub` puts for a line, in the same package",
     ("utils/student/handin.py", "^#+ +(Exerci"): HEADING,
     ("website/pages.py", "^#+ (Exercice"): HEADING,
     ("website/pages.py", "<summary>[^<]*J'ai ce message"): "the heading of a lab's own list of messages",
@@ -91,7 +90,9 @@ def constants_of(trees: list[ast.Module]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for tree in trees:
         for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Constant, ast.Tuple, ast.List, ast.Set)):
+            marked = isinstance(node, ast.Assign) and getattr(getattr(node.value, "func", None), "id", "") == "N_"
+            kinds = (ast.Constant, ast.Tuple, ast.List, ast.Set)
+            if marked or isinstance(node, ast.Assign) and isinstance(node.value, kinds):
                 for target in node.targets:
                     if isinstance(target, ast.Name):
                         found.setdefault(target.id, []).extend(_texts(node.value, {}))

@@ -13,6 +13,8 @@ import torch
 from tqdm.auto import tqdm
 from transformers import DynamicCache, LogitsProcessor, StoppingCriteria
 
+from utils.language import _
+
 
 class SharedPrefix:
     """First tokens that many rows share, read once: their keys and values, and their last hidden states (1, n, d)."""
@@ -93,7 +95,7 @@ def complete(
     prefix = SharedPrefix(model, _readable_once(model, rows, max_new_tokens))
     completions: dict[int, Completion] = {}
     batches = _batches(rows, batch_size)
-    for batch in tqdm(batches, desc="réponses", unit="lot", leave=False, disable=len(batches) < 2):
+    for batch in tqdm(batches, desc=_("réponses"), unit=_("lot"), leave=False, disable=len(batches) < 2):
         written = _write(model, tokenizer, prefix, [rows[i] for i in batch], stop, max_new_tokens, options)
         completions.update(zip(batch, written, strict=True))
     return [completions[i] for i in range(len(rows))]
@@ -159,7 +161,7 @@ class _Ends(StoppingCriteria):
         logits, self.raw.logits = self.raw.logits, None
         texts = self.tokenizer.batch_decode(input_ids[:, self.start :])
         if not self.done:
-            self.logprobs, self.done = [[] for _ in texts], [False] * len(texts)
+            self.logprobs, self.done = [[] for _text in texts], [False] * len(texts)
         for i, (text, token) in enumerate(zip(texts, input_ids[:, -1].tolist(), strict=True)):
             if not self.done[i]:
                 self.logprobs[i].append(logits[i].log_softmax(-1)[token].item())
@@ -179,7 +181,7 @@ def loglikelihood(model, tokenizer, pairs: Sequence[tuple[str, str]], batch_size
     boundary of a prompt is not a boundary of tokens: then the probability asked for is not defined.
     """
     if getattr(model.config, "final_logit_softcapping", None):  # Gemma 2: more than a matrix after the last layer
-        raise ValueError("Ce modèle borne ses logits (final_logit_softcapping) : prenez-en un qui ne le fait pas.")
+        raise ValueError(_("Ce modèle borne ses logits (final_logit_softcapping) : prenez-en un qui ne le fait pas."))
     totals = np.zeros(len(pairs))
     wanted: dict[tuple[int, ...], list[tuple[int, int]]] = {}  # context -> (pair, the token that follows it)
     for i, (row, start) in enumerate(_rows(tokenizer, pairs)):
@@ -217,10 +219,11 @@ def _rows(tokenizer, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], 
         head, row = heads[prompt], tokenizer(prompt + continuation)["input_ids"]
         start = max(len(head), 1)
         if row[: len(head)] != head or len(row) <= start:
-            raise ValueError(
-                f"{prompt!r} + {continuation!r} : la fin de la requête n'est pas une frontière de tokens, ou la suite "
+            message = _(
+                "{prompt!r} + {continuation!r} : la fin de la requête n'est pas une frontière de tokens, ou la suite "
                 "est vide. Mettez l'espace au début de la suite, et non à la fin de la requête."
             )
+            raise ValueError(message.format(prompt=prompt, continuation=continuation))
         rows.append((row, start))
     return rows
 
@@ -244,5 +247,5 @@ def _add(model, states: torch.Tensor, contexts, shared: int, wanted: dict, total
     logits = model.get_output_embeddings()(states[tuple(torch.tensor(list(found), device=states.device).T)]).float()
     norms = logits.logsumexp(-1).tolist()
     for row, norm, tokens in zip(logits, norms, found.values(), strict=True):
-        for (i, _), logit in zip(tokens, row[[token for _, token in tokens]].tolist(), strict=True):
+        for (i, _token), logit in zip(tokens, row[[token for _i, token in tokens]].tolist(), strict=True):
             totals[i] += logit - norm

@@ -23,23 +23,21 @@ import numpy as np
 if TYPE_CHECKING:
     import torch  # not at run time: see _tensor_types
 
-from utils.outcome import MIME, Code, Outcome, State, Test, number
+from utils.language import _, figure, ngettext
+from utils.outcome import MIME, Code, Outcome, State, Test
 
 MARKS = {State.RIGHT: "✅", State.WRONG: "❌", State.UNTOUCHED: "⏳"}
-NOT_DONE = "pas encore traité"
-ADVICE = """Si vous avez écrit du code : retirez la ligne « raise ToDo », exécutez la cellule
-au-dessus, sans erreur, puis celle-ci."""
 
 
 class ToDo(NotImplementedError):
     """What an untouched stub raises; a plain NotImplementedError (torch raises some) is an error like the rest."""
 
-    def __init__(self, text: str = NOT_DONE):
-        super().__init__(text)
+    def __init__(self, text: str = ""):
+        super().__init__(text or _("pas encore traité"))
 
 
 class Mismatch(AssertionError):
-    """A test found something else than it expected; the message says what, in French, and `code` of what kind it is."""
+    """A test found something else than it expected; the message says what, and `code` of what kind it is."""
 
     def __init__(self, message: str = "", code: str = ""):
         super().__init__(message)
@@ -51,12 +49,12 @@ class Report:
 
     def __init__(self, title: str, points: float, advice: str = ""):
         """`advice`: what to do, told while nothing is attempted, where it is not to remove the line that raises."""
-        self.title, self.points, self.advice = title, points, advice or ADVICE
+        self.title, self.points, self.advice = title, points, advice
         self.results: list[Test] = []
 
     @contextlib.contextmanager
     def test(self, title: str, points: float) -> Iterator[None]:
-        """One property worth `points`: any exception in the block is a failure, told in French and kept inside.
+        """One property worth `points`: any exception in the block is a failure, told in words and kept inside.
 
         Only a block that reaches its end passes, whatever an exception says of itself (nothing at all, for one).
         """
@@ -66,7 +64,7 @@ class Report:
             raise
         except BaseException as error:
             untouched = isinstance(error, ToDo)
-            message, code, where = (NOT_DONE, Code.UNTOUCHED, "") if untouched else _told(error)
+            message, code, where = (_("pas encore traité"), Code.UNTOUCHED, "") if untouched else _told(error)
             again = (message, where) in [(earlier.message, earlier.where) for earlier in self.results]
             state = State.UNTOUCHED if untouched else State.WRONG
             self.results.append(Test(title, state, 0.0, points, message, code, where, again))
@@ -78,7 +76,7 @@ class Report:
         first = self.results[0].state
         if first is State.UNTOUCHED:
             raise ToDo
-        expect(first is State.RIGHT, "Ce test attend que le premier passe.", Code.REQUIRES_FIRST)
+        expect(first is State.RIGHT, _("Ce test attend que le premier passe."), Code.REQUIRES_FIRST)
 
     @property
     def outcome(self) -> Outcome:
@@ -109,21 +107,31 @@ def publish(bundle: dict) -> None:
 
 
 def _sentences(outcome: Outcome, advice: str) -> Iterator[str]:
-    """An outcome in French, line by line."""
+    """An outcome in words, line by line."""
     if not outcome.attempted:
-        plural = "s" if outcome.points >= 2 else ""
-        yield f"⏳ {outcome.exercise} : {NOT_DONE} ({number(outcome.points)} point{plural} à gagner)."
+        told = ngettext(
+            "⏳ {exercise} : pas encore traité ({points} point à gagner).",
+            "⏳ {exercise} : pas encore traité ({points} points à gagner).",
+            outcome.points,
+        )
+        yield told.format(exercise=outcome.exercise, points=figure(outcome.points))
+        advice = advice or _(
+            "Si vous avez écrit du code : retirez la ligne « raise ToDo », exécutez la cellule\n"
+            "au-dessus, sans erreur, puis celle-ci."
+        )
         yield from (f"   {line}" for line in advice.splitlines())
         return
     yield outcome.exercise
     for test in outcome.tests:
-        points = f" {number(test.points)}/{number(test.of)} "
+        points = f" {figure(test.points)}/{figure(test.of)} "
         yield f"  {MARKS[test.state]}{points if test.of else ''} {test.title}"
         yield from (f"         {line}" for line in test.told.splitlines())
     if any(test.state is State.UNTOUCHED for test in outcome.tests):
-        yield "  Pas encore traité : la ligne « raise ToDo » est encore exécutée ;"
-        yield "  retirez-la une fois votre code écrit."
-    yield f"  Points : {outcome.told}."
+        again = _(
+            "Pas encore traité : la ligne « raise ToDo » est encore exécutée ;\nretirez-la une fois votre code écrit."
+        )
+        yield from (f"  {line}" for line in again.splitlines())
+    yield "  " + _("Points : {told}.").format(told=outcome.told)
 
 
 def expect(condition: Any, message: str, code: str = Code.CONDITION) -> None:
@@ -132,10 +140,11 @@ def expect(condition: Any, message: str, code: str = Code.CONDITION) -> None:
         raise Mismatch(message, code)
 
 
-def plain(value: Any, name: str = "le résultat") -> Any:
+def plain(value: Any, name: str = "") -> Any:
     """`value` as built-in or NumPy values of an exact type, so that no object of the student's answers a comparison.
 
     Tensors and arrays become NumPy arrays; lists, tuples and dicts are rebuilt.  Raises `Mismatch` for anything else.
+    `name`: what messages call the value, here and below; "le résultat" if it is empty.
     """
     kind = type(value)
     if kind in _tensor_types():
@@ -151,8 +160,18 @@ def plain(value: Any, name: str = "le résultat") -> Any:
         return kind(plain(item, name) for item in value)
     if kind is dict:
         return {plain(key, name): plain(item, name) for key, item in value.items()}
-    simple = "un type simple (nombre, texte, liste, tenseur)"
-    raise Mismatch(f"{name} est de type {kind.__name__}, qui n'est pas {simple}.", Code.TYPE)
+    message = _("{name} est de type {kind}, qui n'est pas un type simple (nombre, texte, liste, tenseur).")
+    raise Mismatch(message.format(name=_named(name), kind=kind.__name__), Code.TYPE)
+
+
+def _named(name: str) -> str:
+    return name or _("le résultat")
+
+
+def _nothing(name: str) -> Mismatch:
+    """The usual diagnosis of a None."""
+    message = _("{name} vaut None : n'avez-vous pas oublié le « return » ?")
+    return Mismatch(message.format(name=_named(name)), Code.NONE)
 
 
 def _tensor_types() -> tuple[type, ...]:
@@ -161,29 +180,34 @@ def _tensor_types() -> tuple[type, ...]:
     return (torch.Tensor, torch.nn.Parameter) if torch else ()
 
 
-def expect_type(value: Any, kind: type | tuple[type, ...], name: str = "le résultat", code: str = Code.TYPE) -> None:
+def expect_type(value: Any, kind: type | tuple[type, ...], name: str = "", code: str = Code.TYPE) -> None:
     """Raise `Mismatch` unless the exact type of `value` is (one of) `kind`; None gets the usual diagnosis."""
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if value is None and type(None) not in kinds:
-        raise Mismatch(f"{name} vaut None : n'avez-vous pas oublié le « return » ?", Code.NONE)
+        raise _nothing(name)
     if type(value) not in kinds:
-        wanted = " ou ".join(k.__name__ for k in kinds)
-        raise Mismatch(f"{name} est de type {type(value).__name__} ; type attendu : {wanted}.", code)
+        wanted = _(" ou ").join(k.__name__ for k in kinds)
+        message = _("{name} est de type {kind} ; type attendu : {wanted}.")
+        raise Mismatch(message.format(name=_named(name), kind=type(value).__name__, wanted=wanted), code)
 
 
-def expect_shape(
-    value: "torch.Tensor", shape: tuple[int, ...], name: str = "le résultat", code: str = Code.SHAPE
-) -> None:
+def expect_shape(value: "torch.Tensor", shape: tuple[int, ...], name: str = "", code: str = Code.SHAPE) -> None:
     """Raise `Mismatch` unless `value` is a tensor of `shape`."""
     if value is not None and type(value) not in _tensor_types():
-        raise Mismatch(f"{name} est de type {type(value).__name__} ; attendu : un tenseur PyTorch.", Code.TYPE)
+        message = _("{name} est de type {kind} ; attendu : un tenseur PyTorch.")
+        raise Mismatch(message.format(name=_named(name), kind=type(value).__name__), Code.TYPE)
     expect_type(value, _tensor_types(), name)
     if tuple(value.shape) != tuple(shape):
-        raise Mismatch(f"{name} a la forme {tuple(value.shape)} ; forme attendue : {tuple(shape)}.", code)
+        raise Mismatch(_shapes(name, tuple(value.shape), tuple(shape)), code)
+
+
+def _shapes(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    message = _("{name} a la forme {got} ; forme attendue : {expected}.")
+    return message.format(name=_named(name), got=got, expected=expected)
 
 
 def expect_close(
-    got: Any, expected: Any, tolerance: float, name: str = "le résultat", hint: str = "", code: str = Code.VALUE
+    got: Any, expected: Any, tolerance: float, name: str = "", hint: str = "", code: str = Code.VALUE
 ) -> None:
     """Raise `Mismatch` unless |got − expected| ≤ tolerance everywhere (numbers, arrays or tensors of one shape).
 
@@ -191,36 +215,41 @@ def expect_close(
     unless what was obtained is nothing of the kind (none, type, shape, not finite).
     """
     if got is None:
-        raise Mismatch(f"{name} vaut None : n'avez-vous pas oublié le « return » ?", Code.NONE)
+        raise _nothing(name)
     try:
         a, b = np.asarray(plain(got, name), dtype=np.float64), np.asarray(plain(expected), dtype=np.float64)
     except (TypeError, ValueError):
-        raise Mismatch(f"{name} n'est pas un nombre ni un tableau de nombres.", Code.TYPE) from None
+        message = _("{name} n'est pas un nombre ni un tableau de nombres.")
+        raise Mismatch(message.format(name=_named(name)), Code.TYPE) from None
     if a.shape != b.shape:
-        raise Mismatch(f"{name} a la forme {a.shape} ; forme attendue : {b.shape}.", Code.SHAPE)
+        raise Mismatch(_shapes(name, a.shape, b.shape), Code.SHAPE)
     if not np.isfinite(a).all():
-        message = f"{name} contient des valeurs infinies ou indéfinies (inf, nan). {hint}".strip()
-        raise Mismatch(message, Code.NOT_FINITE)
+        message = _("{name} contient des valeurs infinies ou indéfinies (inf, nan).").format(name=_named(name))
+        raise Mismatch(f"{message} {hint}".strip(), Code.NOT_FINITE)
     difference = np.abs(a - b)
     if difference.size and difference.max() > tolerance:
         worst = np.unravel_index(difference.argmax(), difference.shape)
-        where = f" à la position {tuple(int(i) for i in worst)}" if a.ndim else ""
-        lines = [
-            f"{name}{where} — obtenu : {a[worst]:.6g} ; attendu : {b[worst]:.6g} ; "
-            f"plus grand écart : {difference.max():.3g} (toléré : {tolerance:g})."
-        ]
-        raise Mismatch("\n".join(lines + ([hint] if hint else [])), code)
+        where = _(" à la position {place}").format(place=tuple(int(i) for i in worst)) if a.ndim else ""
+        message = _(
+            "{name}{where} — obtenu : {got:.6g} ; attendu : {expected:.6g} ; plus grand écart : {difference:.3g} "
+            "(toléré : {tolerance:g})."
+        ).format(
+            name=_named(name), where=where, got=a[worst], expected=b[worst], difference=difference.max(),
+            tolerance=tolerance,
+        )  # fmt: skip
+        raise Mismatch("\n".join([message] + ([hint] if hint else [])), code)
 
 
-def expect_equal(got: Any, expected: Any, name: str = "le résultat", hint: str = "", code: str = Code.VALUE) -> None:
+def expect_equal(got: Any, expected: Any, name: str = "", hint: str = "", code: str = Code.VALUE) -> None:
     """Raise `Mismatch` unless `got`, made plain, equals `expected` (type and value)."""
     if got is None and expected is not None:
-        raise Mismatch(f"{name} vaut None : n'avez-vous pas oublié le « return » ?", Code.NONE)
+        raise _nothing(name)
     a, b = plain(got, name), plain(expected)
     same = np.array_equal(a, b) if isinstance(a, np.ndarray) or isinstance(b, np.ndarray) else a == b
     if type(a) is not type(b) or not same:
-        lines = [f"{name} — obtenu : {_short(a)}", f"attendu : {_short(b)}"]
-        raise Mismatch("\n".join(lines + ([hint] if hint else [])), code)
+        message = _("{name} — obtenu : {got}\nattendu : {expected}")
+        message = message.format(name=_named(name), got=_short(a), expected=_short(b))
+        raise Mismatch("\n".join([message] + ([hint] if hint else [])), code)
 
 
 def proportion_margin(p: float, n: int, sigmas: float = 5.0) -> float:
@@ -255,14 +284,15 @@ def _told(error: BaseException) -> tuple[str, str, str]:
 
 def _reason(error: BaseException) -> str:
     """The error's name and text."""
-    message = next(iter(text_of(error).splitlines()), "") or "(sans message)"
-    lines = [f"Votre code s'arrête sur {type(error).__name__} : {message}"]
+    message = next(iter(text_of(error).splitlines()), "") or _("(sans message)")
+    told = _("Votre code s'arrête sur {error} : {message}").format(error=type(error).__name__, message=message)
     if isinstance(error, NameError):
-        lines.append(
-            f"Le nom {error.name!r} n'existe pas ici : vérifiez son orthographe ; s'il vient d'une cellule au-dessus, "
+        unknown = _(
+            "Le nom {name!r} n'existe pas ici : vérifiez son orthographe ; s'il vient d'une cellule au-dessus, "
             "exécutez-la d'abord, sans erreur."
         )
-    return "\n".join(lines)
+        told += "\n" + unknown.format(name=error.name)
+    return told
 
 
 def _where(error: BaseException) -> str:
@@ -272,9 +302,11 @@ def _where(error: BaseException) -> str:
     cells = [f for f in frames if "ipykernel" in f.filename or f.filename.startswith("<")]
     own = [f for f in cells if f.filename != check]
     if own and own[-1].line:
-        return f"à la ligne {own[-1].lineno} de la cellule : {own[-1].line}"
+        told = _("à la ligne {number} de la cellule : {line}")
+        return told.format(number=own[-1].lineno, line=own[-1].line)
     if cells and cells[-1].line:
-        return f"pendant la vérification, avec ce que votre fonction a renvoyé : {cells[-1].line}"
+        told = _("pendant la vérification, avec ce que votre fonction a renvoyé : {line}")
+        return told.format(line=cells[-1].line)
     return ""
 
 
@@ -285,12 +317,14 @@ def attempt(exercise: str) -> Iterator[None]:
         yield
     except ToDo:
         _publish_demonstration(exercise, State.UNTOUCHED)
-        print(f"⏳ {exercise} : {NOT_DONE}, cette démonstration attend votre fonction.")
+        told = _("⏳ {exercise} : pas encore traité, cette démonstration attend votre fonction.")
+        print(told.format(exercise=exercise))
     except Exception as error:
         _publish_demonstration(exercise, State.WRONG)
-        print(f"❌ {exercise} : cette démonstration n'aboutit pas ; corrigez d'abord l'exercice.")
+        told = _("❌ {exercise} : cette démonstration n'aboutit pas ; corrigez d'abord l'exercice.")
+        print(told.format(exercise=exercise))
         print("\n".join(filter(None, [_reason(error), _where(error)])))
 
 
 def _publish_demonstration(exercise: str, state: State) -> None:
-    publish(Outcome(exercise, 0.0, (Test("démonstration", state, 0.0, 0.0),)).bundle)
+    publish(Outcome(exercise, 0.0, (Test(_("démonstration"), state, 0.0, 0.0),)).bundle)

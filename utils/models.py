@@ -22,6 +22,7 @@ from pathlib import Path
 from utils.assets.archive import Archive, fetch, forget, wrong_hash
 from utils.assets.cache import CachedFolder, CacheError, command_line, sha256_of
 from utils.environment import DATA, cache_dir, is_grading
+from utils.language import N_, _
 
 CONVERTER = 1  # raise it when a conversion below changes, so that cached models are made again
 
@@ -52,7 +53,7 @@ GEMMA = tuple(
         (4, "1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38", 60_704_618),
     ]
 )  # fmt: skip
-GEMMA_NOTICE = (
+GEMMA_NOTICE = N_(
     "Gemma 3 270M est un modèle de Google, fourni selon les « Gemma Terms of Use » (ai.google.dev/gemma/terms) : en "
     "l'utilisant, vous les acceptez, ainsi que la liste des usages interdits qu'elles comportent "
     "(ai.google.dev/gemma/prohibited_use_policy)."
@@ -73,7 +74,7 @@ class Role:
     `hub` is (repository, revision).
     """
 
-    what: str  # for the user, in French
+    what: str  # for the user: a message
     model_class: str  # module:name
     archives: tuple[Archive, ...]
     make: Callable[[Path], None]
@@ -107,7 +108,8 @@ def profile() -> str:
     """ "embedded" or "hub", from `COURSE_MODELS`; raises `ValueError` for anything else."""
     name = os.environ.get("COURSE_MODELS") or "embedded"
     if name not in {"embedded", "hub"}:
-        raise ValueError(f"COURSE_MODELS vaut « {name} » ; valeurs possibles : embedded (par défaut) ou hub.")
+        message = _("COURSE_MODELS vaut « {name} » ; valeurs possibles : embedded (par défaut) ou hub.")
+        raise ValueError(message.format(name=name))
     return name
 
 
@@ -117,7 +119,8 @@ def local_path(role: str) -> Path:
     Raises `ValueError` for an unknown role and `utils.assets.cache.CacheError` when the model cannot be had.
     """
     if role not in ROLES:
-        raise ValueError(f"Rôle inconnu : « {role} ». Rôles : {', '.join(ROLES)}.")
+        message = _("Rôle inconnu : « {role} ». Rôles : {known}.")
+        raise ValueError(message.format(role=role, known=", ".join(ROLES)))
     return _hub_snapshot(role) if profile() == "hub" else cached(role).get()
 
 
@@ -147,7 +150,8 @@ def _read(role: str):
 
 def _make(role: str, folder: Path) -> None:
     """Fill `folder` with the embedded model of a role."""
-    print(f"Préparation du modèle « {role} » : {ROLES[role].what}. Une seule fois.", flush=True)
+    message = _("Préparation du modèle « {role} » : {what}. Une seule fois.")
+    print(message.format(role=role, what=_(ROLES[role].what)), flush=True)
     ROLES[role].make(folder)
     for archive in ROLES[role].archives:
         forget(archive)
@@ -168,10 +172,11 @@ def _hub_snapshot(role: str) -> Path:
             local_files_only=is_grading(),
         )
     except (OSError, ValueError) as error:  # what huggingface_hub raises for all that can go wrong
-        raise CacheError(
-            f"Le hub n'a pas donné {repository} (révision {revision}) : {error}\n"
+        message = _(
+            "Le hub n'a pas donné {repository} (révision {revision}) : {error}\n"
             "Vérifiez votre connexion, ou enlevez COURSE_MODELS=hub pour revenir aux modèles du cours."
-        ) from error
+        )
+        raise CacheError(message.format(repository=repository, revision=revision, error=error)) from error
     return Path(found)
 
 
@@ -187,7 +192,8 @@ def _make_masked(folder: Path) -> None:
     from utils.assets.masked_weights import restore
 
     if not MASKED_WEIGHTS.exists():
-        raise CacheError(f"Il manque {MASKED_WEIGHTS}, qui fait partie du cours : reprenez le dépôt en entier.")
+        message = _("Il manque {file}, qui fait partie du cours : reprenez le dépôt en entier.")
+        raise CacheError(message.format(file=MASKED_WEIGHTS))
     base = cached("embedder").get()
     with _silent():
         # Trained without dropout (data/masked_lm/train.py), and so adapted without it.
@@ -198,9 +204,8 @@ def _make_masked(folder: Path) -> None:
         missing, unexpected = model.load_state_dict(restore(MASKED_WEIGHTS), strict=False)
         tied = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
         if unexpected or set(missing) - tied:
-            raise CacheError(
-                f"{MASKED_WEIGHTS.name} ne va pas avec le modèle : manquent {missing}, en trop {unexpected}."
-            )
+            message = _("{file} ne va pas avec le modèle : manquent {missing}, en trop {unexpected}.")
+            raise CacheError(message.format(file=MASKED_WEIGHTS.name, missing=missing, unexpected=unexpected))
         model.save_pretrained(folder)
         transformers.AutoTokenizer.from_pretrained(base).save_pretrained(folder)
 
@@ -235,7 +240,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     import torch
     import transformers
 
-    print(f"Conversion de {gguf.name} (environ une minute)…", flush=True)
+    print(_("Conversion de {name} (environ une minute)…").format(name=gguf.name), flush=True)
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     with _silent():
         tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
@@ -255,7 +260,7 @@ def _print_gemma_notice() -> None:
     """Print Gemma's licence notice, once per cache."""
     marker = cache_dir() / "gemma-notice"
     if not marker.exists():
-        print(GEMMA_NOTICE, flush=True)
+        print(_(GEMMA_NOTICE), flush=True)
         with contextlib.suppress(OSError):  # a read-only cache: the notice shows again, which harms nobody
             marker.parent.mkdir(parents=True, exist_ok=True)
             marker.touch()
@@ -281,20 +286,22 @@ def _silent() -> Iterator[None]:
 
 ROLES = {
     "masked": Role(
-        "BERT de 6 couches du cours, textes à trous (anglais)", "utils.masked_model:SparseBertForMaskedLM",
+        N_("BERT de 6 couches du cours, textes à trous (anglais)"), "utils.masked_model:SparseBertForMaskedLM",
         (MINILM,), _make_masked,
         ("google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
     ),
     "causal": Role(
-        "Gemma 3 270M, modèle de base (français, anglais…)", "transformers:AutoModelForCausalLM", GEMMA, _make_causal,
+        N_("Gemma 3 270M, modèle de base (français, anglais…)"), "transformers:AutoModelForCausalLM",
+        GEMMA, _make_causal,
         ("HuggingFaceTB/SmolLM2-135M", "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"),
     ),
     "instruct": Role(
-        "SmolLM2-135M-Instruct, dialogue (anglais)", "transformers:AutoModelForCausalLM", (SMOLLM2,), _make_instruct,
+        N_("SmolLM2-135M-Instruct, dialogue (anglais)"), "transformers:AutoModelForCausalLM",
+        (SMOLLM2,), _make_instruct,
         ("HuggingFaceTB/SmolLM2-135M-Instruct", "12fd25f77366fa6b3b4b768ec3050bf629380bac"),
     ),
     "embedder": Role(
-        "all-MiniLM-L6-v2, vecteurs de phrases (anglais)", "transformers:AutoModel", (MINILM,), _make_embedder,
+        N_("all-MiniLM-L6-v2, vecteurs de phrases (anglais)"), "transformers:AutoModel", (MINILM,), _make_embedder,
         ("sentence-transformers/all-MiniLM-L6-v2", "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"),
     ),
 }  # fmt: skip
@@ -311,7 +318,7 @@ def cached(role: str) -> CachedFolder:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     if profile() == "hub":
-        print("COURSE_MODELS=hub : chaque modèle viendra du hub à son premier chargement, dans le cache du hub.")
+        print(_("COURSE_MODELS=hub : chaque modèle viendra du hub à son premier chargement, dans le cache du hub."))
         return 0
     return command_line("utils.models", {role: (about.what, cached(role)) for role, about in ROLES.items()}, arguments)
 

@@ -6,8 +6,9 @@ Standard library only: the students' tools and the grader read outcomes without 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from utils.language import _, figure
+
 MIME = "application/vnd.course.report+json"
-SAME = "(même message que ci-dessus)"
 
 
 class State(StrEnum):
@@ -56,7 +57,7 @@ class Test:
     @property
     def told(self) -> str:
         """What people read, its lines apart: the whole message, once."""
-        return SAME if self.again else "\n".join(filter(None, [self.message, self.where]))
+        return _("(même message que ci-dessus)") if self.again else "\n".join(filter(None, [self.message, self.where]))
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,16 @@ class Outcome:
 
     @property
     def told(self) -> str:
-        """The points in French, without a full stop: `2 sur 3 (et 0,5 sur …)`."""
+        """The points in words, without a full stop: `2 sur 3 (et 0,5 sur …)`."""
         hidden = self.points - self.shown
+        values = {"earned": figure(self.earned), "shown": figure(self.shown), "hidden": figure(hidden)}
         if not self.shown:
-            return f"{number(hidden)}, donnés à la correction, par des tests qu'elle seule exécute"
-        later = f" (et {number(hidden)} sur des tests que seule la correction exécute)" if hidden > 1e-9 else ""
-        return f"{number(self.earned)} sur {number(self.shown)}{later}"
+            told = _("{hidden}, donnés à la correction, par des tests qu'elle seule exécute")
+        elif hidden > 1e-9:
+            told = _("{earned} sur {shown} (et {hidden} sur des tests que seule la correction exécute)")
+        else:
+            told = _("{earned} sur {shown}")
+        return told.format(**values)
 
     @property
     def bundle(self) -> dict:
@@ -109,11 +114,6 @@ class Outcome:
             return cls(str(bundle["exercise"]), float(bundle["points"]), tuple(tests))
         except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise ValueError(f"not what a check shows: {error!r}") from None
-
-
-def number(value: float) -> str:
-    """French figures: `2`, `0,5`."""
-    return f"{value:g}".replace(".", ",")
 
 
 def shown_by(cell: dict) -> Outcome | None:

@@ -9,7 +9,7 @@ import torch
 from IPython.display import display
 
 from utils.environment import is_grading
-from utils.language import figure
+from utils.language import _, figure
 
 
 @torch.inference_mode()
@@ -19,9 +19,10 @@ def candidates(model, tokenizer, prompt: str, k: int = 5, temperature: float = 1
     Raises `ValueError` for an empty prompt, k < 1 or a temperature that is not positive.
     """
     if not prompt:
-        raise ValueError("La requête est vide : écrivez au moins un mot.")
+        raise ValueError(_("La requête est vide : écrivez au moins un mot."))
     if k < 1 or temperature <= 0:
-        raise ValueError(f"k = {k} et température = {temperature} ; attendu : k ≥ 1 et température > 0.")
+        message = _("k = {k} et température = {temperature} ; attendu : k ≥ 1 et température > 0.")
+        raise ValueError(message.format(k=k, temperature=temperature))
     inputs = tokenizer(prompt, return_tensors="pt").to(model.device)
     logits = model(**inputs, logits_to_keep=1).logits[0, -1].float()
     best = (logits / temperature).softmax(dim=-1).topk(min(k, logits.numel()))
@@ -43,7 +44,7 @@ class Playground:
     def show(self) -> None:
         """Display the figure, then the controls where ipywidgets is there."""
         if is_grading():
-            print("Le playground ne tourne pas pendant la correction.")
+            print(_("Le playground ne tourne pas pendant la correction."))
             return
         self._refresh()
         try:
@@ -60,10 +61,10 @@ class Playground:
 
     def _build(self, widgets):
         wide = widgets.Layout(width="95%")
-        self._prompt_box = widgets.Textarea(self.prompt, description="Requête", layout=wide, continuous_update=False)
-        model = widgets.Dropdown(options=list(self.models), value=self.name, description="Modèle")
-        temperature = widgets.FloatSlider(1.0, min=0.1, max=2.0, step=0.1, description="Température")
-        k = widgets.IntSlider(self.k, min=1, max=20, description="Candidats")
+        self._prompt_box = widgets.Textarea(self.prompt, description=_("Requête"), layout=wide, continuous_update=False)
+        model = widgets.Dropdown(options=list(self.models), value=self.name, description=_("Modèle"))
+        temperature = widgets.FloatSlider(1.0, min=0.1, max=2.0, step=0.1, description=_("Température"))
+        k = widgets.IntSlider(self.k, min=1, max=20, description=_("Candidats"))
         named = {"prompt": self._prompt_box, "name": model, "temperature": temperature, "k": k}
         for attribute, widget in named.items():
             widget.observe(lambda change, attribute=attribute: self._set(attribute, change["new"]), names="value")
@@ -85,15 +86,16 @@ class Playground:
             self.models[self.name] = self.models[self.name]()
         self.found = candidates(*self.models[self.name], self.prompt, self.k, self.temperature)
         figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.32 * len(self.found)), constrained_layout=True)
-        labels = [token.replace(" ", "·").replace("\n", "⏎") for token, _ in self.found]
-        bars = axes.barh(range(len(labels)), [100 * p for _, p in self.found], color="C0")
+        labels = [token.replace(" ", "·").replace("\n", "⏎") for token, _p in self.found]
+        bars = axes.barh(range(len(labels)), [100 * p for _token, p in self.found], color="C0")
         axes.bar_label(bars, fmt=_percent, padding=3)
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.margins(x=0.15)
         axes.grid(False)
         shown = self.prompt if len(self.prompt) < 70 else "…" + self.prompt[-69:]
-        axes.set(title=shown, xlabel=f"probabilité (%) ; {_percent(100 * sum(p for _, p in self.found))} couverts")
+        covered = _percent(100 * sum(p for _token, p in self.found))
+        axes.set(title=shown, xlabel=_("probabilité (%) ; {share} couverts").format(share=covered))
         plt.close(figure)
         if self._handle is None:
             self._handle = display(figure, display_id=True)
@@ -102,13 +104,13 @@ class Playground:
 
     def _fill_buttons(self) -> None:
         buttons = []
-        for token, _ in self.found:
+        for token, _p in self.found:
             button = self._make_button(token.strip() or repr(token))
-            button.on_click(lambda _, token=token: self.append(token))
+            button.on_click(lambda _button, token=token: self.append(token))
             buttons.append(button)
         self._buttons.children = buttons
 
 
 def _percent(value: float) -> str:
     """`20,5 %`, as the language writes it."""
-    return figure(value, ".1f") + "\u00a0%"
+    return _("{value}\u00a0%").format(value=figure(value, ".1f"))

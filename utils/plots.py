@@ -6,18 +6,20 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 
 from utils.environment import is_grading
+from utils.language import _
 
 
 class LiveCurve:
     """A curve that grows while a model trains: `curve.add(step, value)`, then `curve.close()`.
 
-    Drawn at most once per `every` seconds; under grading it only keeps its points, so that it costs nothing.
+    Its axes are the steps and the loss in nats, unless they are given other names.  Drawn at most once per `every`
+    seconds; under grading it only keeps its points, so that it costs nothing.
     """
 
-    def __init__(self, title: str, ylabel: str = "coût (nats)", xlabel: str = "pas", every: float = 1.0):
+    def __init__(self, title: str, ylabel: str = "", xlabel: str = "", every: float = 1.0):
         self.steps: list[float] = []
         self.values: list[float] = []
-        self._labels = {"title": title, "xlabel": xlabel, "ylabel": ylabel}
+        self._labels = {"title": title, "xlabel": xlabel or _("pas"), "ylabel": ylabel or _("coût (nats)")}
         self._every, self._last, self._handle = every, 0.0, None
 
     def add(self, step: float, value: float) -> None:

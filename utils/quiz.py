@@ -4,13 +4,13 @@ They are for practice: their answers travel with them.  What is marked in TP 0 a
 """
 
 import json
-import os
 
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
 from utils.environment import DATA
-from utils.language import _
+from utils.language import SOURCE, _
+from utils.language import language as spoken
 
 COLORS = {  # white on each of them: a contrast of at least 4.5
     "--jq-multiple-choice-bg": "#1f5a78",
@@ -31,9 +31,10 @@ CHANGES = {
 def parts(language: str | None = None) -> dict[str, dict]:
     """The parts of the quiz by their letter: each has a `title` and `questions`, as jupyterquiz wants them.
 
-    In `language` ("fr" or "en"); by default in that of `COURSE_LANG`, French if it says none.
+    In `language` ("fr" or "en"); by default in the one that the course speaks, French where it has no quiz in it.
     """
-    path = DATA / "tp0_quiz" / (language or os.environ.get("COURSE_LANG", "fr")) / "quiz.json"
+    paths = {path.parent.name: path for path in (DATA / "tp0_quiz").glob("*/quiz.json")}
+    path = paths.get(language or spoken(), paths[SOURCE])
     return {part["part"]: part for part in json.loads(path.read_text(encoding="utf-8"))["parts"]}
 
 

@@ -25,4 +25,4 @@ except ModuleNotFoundError as missing:
 
 from utils import runtime
 
-runtime.start("{{lab}}")
+runtime.start("{{lab}}", language="en")

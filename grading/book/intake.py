@@ -1,9 +1,11 @@
 """From what a student handed in to a folder that can be graded.  The hand-in itself is never touched.
 
 Real classes hand in renamed files, copied cells, notebooks that an editor stripped of their metadata.  What can be
-mended without doubt is, and noted; the rest is set aside with one sentence in French for student and teacher.
+mended without doubt is, and noted; the rest is set aside with one sentence for student and teacher, in
+the language of the hand-in.
 """
 
+import contextlib
 import copy
 import os
 import shutil
@@ -18,7 +20,9 @@ from nbformat import NotebookNode
 
 from grading.book.notes import Note, NoteKind, note
 from utils.files import is_plain, safe_path
+from utils.language import _, speaking
 from utils.notebook.cells import (
+    FRENCH,
     NOTEBOOK_BYTES,
     Unusable,
     bare,
@@ -28,6 +32,7 @@ from utils.notebook.cells import (
     grade_id,
     language,
     locked,
+    parsed,
     same,
     too_big,
 )
@@ -45,6 +50,7 @@ class HandIn:
     notebook: Path
     files: dict[str, Path] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    language: str = FRENCH
 
 
 def take_in(source: Path, target: Path, releases: Sequence[NotebookNode], lab: str) -> HandIn:
@@ -56,8 +62,9 @@ def take_in(source: Path, target: Path, releases: Sequence[NotebookNode], lab: s
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     contents, notes = _contents(source)
-    name, text, more = _choose(contents, releases, lab)
-    notebook, mended = mend(text, releases, lab)
+    with speaking(_spoken(contents, releases)):
+        name, text, more = _choose(contents, releases, lab)
+        notebook, mended = mend(text, releases, lab)
     notes += more + mended
     nbformat.write(notebook, target / f"{lab}.ipynb")
     files = {}
@@ -66,7 +73,19 @@ def take_in(source: Path, target: Path, releases: Sequence[NotebookNode], lab: s
             (target / other).parent.mkdir(parents=True, exist_ok=True)
             (target / other).write_bytes(data.read())
             files[other] = target / other
-    return HandIn(target / f"{lab}.ipynb", files, notes)
+    return HandIn(target / f"{lab}.ipynb", files, notes, language(notebook))
+
+
+def _spoken(contents: dict[str, "Content"], releases: Sequence[NotebookNode]) -> str:
+    """The language of the first notebook that says one of the lab's; empty if none does."""
+    known = [language(release) for release in releases]
+    for name in contents:
+        if name.lower().endswith(".ipynb"):
+            with contextlib.suppress(Unusable):
+                said = course(parsed(_text(contents[name], name), name)).get("language")
+                if said in known:
+                    return said
+    return ""
 
 
 # --------------------------------------------------------------------------------------------------- which files
@@ -85,14 +104,15 @@ class Content:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
                 return file.read(self.size)  # no more, whatever the archive really holds
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error):
-            raise Unusable(f"L'archive {self.path.name} est abîmée : rendez le notebook lui-même.") from None
+            message = _("L'archive {name} est abîmée : rendez le notebook lui-même.")
+            raise Unusable(message.format(name=self.path.name)) from None
 
 
 def _contents(source: Path) -> tuple[dict[str, Content], list[Note]]:
     """Every plain file of a hand-in by its name; an archive counts as the files in it."""
     found, notes = {}, []
     if source.is_symlink():
-        raise Unusable("Le dossier rendu est un lien vers un autre dossier : rendez les fichiers eux-mêmes.")
+        raise Unusable(_("Le dossier rendu est un lien vers un autre dossier : rendez les fichiers eux-mêmes."))
     for folder, folders, names in os.walk(source):  # does not follow links
         folders[:] = sorted(name for name in folders if name not in IGNORED)
         for path in [Path(folder, name) for name in sorted(names + folders)]:
@@ -106,10 +126,12 @@ def _contents(source: Path) -> tuple[dict[str, Content], list[Note]]:
             found |= {member: file for member, file in inside.items() if member not in found}
             notes.append(note(NoteKind.ARCHIVE_READ, name=name))
     if len(found) > FOLDER_FILES:
-        raise Unusable(f"Le dossier rendu contient {len(found)} fichiers : rendez seulement le notebook.")
+        message = _("Le dossier rendu contient {count} fichiers : rendez seulement le notebook.")
+        raise Unusable(message.format(count=len(found)))
     others = sum(content.size for name, content in found.items() if not name.endswith(".ipynb"))
     if others > FOLDER_BYTES:
-        raise Unusable(f"Le dossier rendu pèse {others // 10**6} Mo : rendez seulement le notebook.")
+        message = _("Le dossier rendu pèse {size} Mo : rendez seulement le notebook.")
+        raise Unusable(message.format(size=others // 10**6))
     return found, notes
 
 
@@ -119,9 +141,11 @@ def _archive(path: Path) -> dict[str, Content]:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError):
-        raise Unusable(f"L'archive {path.name} ne peut pas être lue : rendez le notebook lui-même.") from None
+        message = _("L'archive {name} ne peut pas être lue : rendez le notebook lui-même.")
+        raise Unusable(message.format(name=path.name)) from None
     if len(members) > FOLDER_FILES or sum(member.file_size for member in members) > FOLDER_BYTES:
-        raise Unusable(f"L'archive {path.name} est trop grosse une fois ouverte : rendez seulement le notebook.")
+        message = _("L'archive {name} est trop grosse une fois ouverte : rendez seulement le notebook.")
+        raise Unusable(message.format(name=path.name))
     inside = {}
     for member in members:
         name = safe_path(member.filename)
@@ -133,13 +157,12 @@ def _archive(path: Path) -> dict[str, Content]:
 def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab: str) -> tuple[str, str, list[Note]]:
     """The notebook to grade: (name, text, notes).  The right name wins, then the one that has most of the lab."""
     if not contents:
-        raise Unusable("Le dossier rendu est vide.")
+        raise Unusable(_("Le dossier rendu est vide."))
     candidates = [name for name in contents if name.lower().endswith(".ipynb")]
     if not candidates:
         kinds = sorted({PurePosixPath(name).suffix or name for name in contents})
-        raise Unusable(
-            f"Aucun notebook dans le dossier rendu (seulement : {', '.join(kinds)}) : rendez le fichier {lab}.ipynb."
-        )
+        message = _("Aucun notebook dans le dossier rendu (seulement : {kinds}) : rendez le fichier {lab}.ipynb.")
+        raise Unusable(message.format(kinds=", ".join(kinds), lab=lab))
     exact = f"{lab}.ipynb"
     if exact in candidates:
         extra = [name for name in candidates if name != exact]
@@ -156,8 +179,9 @@ def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab:
     if not scores:
         raise reasons[0]
     best = max(scores, key=lambda name: scores[name][0])
-    if len([1 for score, _ in scores.values() if score == scores[best][0]]) > 1:
-        raise Unusable(f"Plusieurs notebooks possibles ({', '.join(candidates)}) : rendez-en un seul, nommé {exact}.")
+    if len([1 for score, _found in scores.values() if score == scores[best][0]]) > 1:
+        message = _("Plusieurs notebooks possibles ({names}) : rendez-en un seul, nommé {expected}.")
+        raise Unusable(message.format(names=", ".join(candidates), expected=exact))
     return best, scores[best][1], [note(NoteKind.RENAMED, name=best, expected=exact)]
 
 
@@ -178,7 +202,8 @@ def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[Noteboo
     release = edition(notebook, releases)
     notebook.metadata["course"] = course(notebook) | {"language": language(release)}
     if recognised(notebook.cells, release) < RECOGNISED:
-        raise Unusable(f"Ce notebook n'est pas celui du TP {lab} : ses cellules n'ont pas été reconnues.")
+        message = _("Ce notebook n'est pas celui du TP {lab} : ses cellules n'ont pas été reconnues.")
+        raise Unusable(message.format(lab=lab))
     found = known(notebook.cells, release.cells)
     notes = _edited(notebook, release, found)
     if _flags(notebook) == _flags(release):
@@ -228,7 +253,7 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
         elif ours not in place and grade_id(cell):
             missing.append(exercise(cell))
         cells += [cell, *own.get(ours, [])]
-    order = [ours for _, ours in sorted(found.items())]
+    order = [ours for _index, ours in sorted(found.items())]
     if order != sorted(order):
         notes.append(note(NoteKind.REORDERED))
     if copies:

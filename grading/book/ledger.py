@@ -30,7 +30,8 @@ class EntryState(StrEnum):
 
 @dataclass
 class Entry:
-    """One hand-in.  `notes`: what was mended, for the reports.  `shown`: what the feedback page was made from."""
+    """One hand-in.  `notes`: what was mended, for the reports.  `shown`: what the feedback page was made from.
+    `language`: in which its student is spoken to; empty if it is not known."""
 
     fingerprint: str
     state: EntryState = EntryState.EXECUTED
@@ -41,6 +42,7 @@ class Entry:
     notes: list[Note] = field(default_factory=list)
     error: str = ""
     shown: str = ""
+    language: str = ""
 
 
 class Ledger:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from utils.language import N_, _
+
 
 class NoteKind(StrEnum):
     """What a note is about; those of a run are named as its `Status`."""
@@ -27,37 +29,40 @@ class NoteKind(StrEnum):
 
 TO_CHECK = {NoteKind.ALTERED}  # asks for a person's eye
 SENTENCES = {
-    NoteKind.LINK_IGNORED: "Le lien « {name} » a été ignoré.",
-    NoteKind.ARCHIVE_READ: "Les fichiers ont été lus dans l'archive « {name} ».",
-    NoteKind.ONE_OF_SEVERAL: "Plusieurs notebooks : {name} a été corrigé, pas {others}.",
-    NoteKind.RENAMED: "Le notebook s'appelait « {name} » et non {expected}.",
-    NoteKind.LOCKED_EDITED: "Des cellules verrouillées avaient été modifiées : {exercises}.",
-    NoteKind.REORDERED: "Des cellules avaient changé de place : l'ordre du TP a été rétabli.",
-    NoteKind.COPIES: "Cellules en double : {count} ; la dernière de chacune compte.",
-    NoteKind.MISSING: "Des cellules manquaient et ont été remises : {exercises}.",
-    NoteKind.MARKS_LOST: "Les repères du TP avaient été perdus (par un autre éditeur ?) : ils ont été rétablis.",
-    NoteKind.TIMEOUT: "L'exécution a dépassé le temps permis.",
-    NoteKind.DIED: (
+    NoteKind.LINK_IGNORED: N_("Le lien « {name} » a été ignoré."),
+    NoteKind.ARCHIVE_READ: N_("Les fichiers ont été lus dans l'archive « {name} »."),
+    NoteKind.ONE_OF_SEVERAL: N_("Plusieurs notebooks : {name} a été corrigé, pas {others}."),
+    NoteKind.RENAMED: N_("Le notebook s'appelait « {name} » et non {expected}."),
+    NoteKind.LOCKED_EDITED: N_("Des cellules verrouillées avaient été modifiées : {exercises}."),
+    NoteKind.REORDERED: N_("Des cellules avaient changé de place : l'ordre du TP a été rétabli."),
+    NoteKind.COPIES: N_("Cellules en double : {count} ; la dernière de chacune compte."),
+    NoteKind.MISSING: N_("Des cellules manquaient et ont été remises : {exercises}."),
+    NoteKind.MARKS_LOST: N_("Les repères du TP avaient été perdus (par un autre éditeur ?) : ils ont été rétablis."),
+    NoteKind.TIMEOUT: N_("L'exécution a dépassé le temps permis."),
+    NoteKind.DIED: N_(
         "Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."
     ),
-    NoteKind.FLOOD: "Le notebook a trop affiché : son exécution a été arrêtée.",
-    NoteKind.MEMORY: "Le notebook a demandé trop de mémoire : son exécution a été arrêtée.",
-    NoteKind.DISK: "Le notebook a écrit trop de fichiers : son exécution a été arrêtée.",
-    NoteKind.PROCESSES: "Le notebook a lancé trop de processus : son exécution a été arrêtée.",
-    NoteKind.ALTERED: "À vérifier : le notebook modifie les outils de la correction ({exercise}).",
+    NoteKind.FLOOD: N_("Le notebook a trop affiché : son exécution a été arrêtée."),
+    NoteKind.MEMORY: N_("Le notebook a demandé trop de mémoire : son exécution a été arrêtée."),
+    NoteKind.DISK: N_("Le notebook a écrit trop de fichiers : son exécution a été arrêtée."),
+    NoteKind.PROCESSES: N_("Le notebook a lancé trop de processus : son exécution a été arrêtée."),
+    NoteKind.ALTERED: N_("À vérifier : le notebook modifie les outils de la correction ({exercise})."),
 }
 
 
 @dataclass(frozen=True)
 class Note:
-    """One note; `str(note)` is its sentence.  `values`: what the sentence names, plain (texts, numbers, lists)."""
+    """One note; `str(note)` is its sentence, in the language of the moment.
+
+    `values`: what the sentence names, plain (texts, numbers, lists).
+    """
 
     kind: NoteKind
     values: dict = field(default_factory=dict)
 
     def __str__(self) -> str:
         told = {name: ", ".join(v) if isinstance(v, list) else v for name, v in self.values.items()}
-        return SENTENCES[self.kind].format(**told)
+        return _(SENTENCES[self.kind]).format(**told)
 
 
 def note(kind: NoteKind, **values) -> Note:

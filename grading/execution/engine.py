@@ -163,7 +163,7 @@ class Engine:
         walls = self._sandbox.make_place(place) if self._sandbox else None
         if walls:
             self._sandbox.give(walls)
-        env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(home))
+        env = self._env | {"COURSE_LANG": language} | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(home))
         memory = self._fitness and self._fitness.with_name(f"{self._fitness.name}.{language}.fit")
         try:
             if not self._ancestor:
@@ -222,7 +222,8 @@ class Engine:
             manager.connection_file = str(line / "k.json")
             if os.name == "posix":
                 manager.transport = "ipc"  # unix sockets in a private folder: no port that two kernels could both take
-            env = self._env | dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
+            env = self._env | {"COURSE_LANG": language(notebook)}
+            env |= dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), str(home))
             examiner = self._examiner(language(notebook))
             runner = Runner(manager, Path(name), env, examiner, skip, config=self._config)
             self._running[runner] = Path(name)

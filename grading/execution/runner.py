@@ -33,16 +33,17 @@ from grading.execution.examiner import Examiner, outputs
 from grading.execution.probe import probe
 from grading.execution.status import STOPPED, Status, Stop
 from utils.environment import ROOT
-from utils.notebook.cells import is_check
+from utils.language import N_, _, speaking
+from utils.notebook.cells import is_check, language
 
 FORKED, ALONE = "llm-course-fork", "llm-course-alone"  # the names of our two ways to start a kernel
 NOTEBOOK_SECONDS = 1800  # for a whole notebook, besides the limit of each cell
 OUTPUT_BYTES = 20_000_000  # what a notebook may print; the rest is dropped, and at ten times as much the kernel is
 ANSWER_SECONDS = 5  # an interrupted kernel must be listening again after these
 TOLD = {  # what nbgrader's page shows of a cell that the grader stopped
-    Stop.NOT_RUN: "cellule non exécutée : l'exécution s'est arrêtée plus haut",
-    Stop.DIED: "le noyau Python s'est arrêté pendant cette cellule",
-    Stop.ALTERED: (
+    Stop.NOT_RUN: N_("cellule non exécutée : l'exécution s'est arrêtée plus haut"),
+    Stop.DIED: N_("le noyau Python s'est arrêté pendant cette cellule"),
+    Stop.ALTERED: N_(
         "à vérifier : le notebook modifie les outils de la correction ; cet exercice attend une correction manuelle"
     ),
 }
@@ -150,8 +151,12 @@ class Runner(Execute):
 
     def preprocess(self, nb, resources=None, km=None):
         self._line = os.open(self._place / "k", os.O_RDONLY) if self._examiner else -1
+        late = self.error_on_timeout
         try:
-            return super().preprocess(nb, resources, km)
+            with speaking(language(nb)):
+                message, lines = late["evalue"], late["traceback"]
+                self.error_on_timeout = late | {"evalue": _(message), "traceback": [_(line) for line in lines]}
+                return super().preprocess(nb, resources, km)
         finally:
             if self._line >= 0:
                 os.close(self._line)
@@ -161,7 +166,9 @@ class Runner(Execute):
         if cell.cell_type != "code" or not cell.source.strip():
             return cell, resources
         if index in self._skip:
-            cell.outputs = [new_output("stream", name="stdout", text="(démonstration : non exécutée à la correction)")]
+            cell.outputs = [
+                new_output("stream", name="stdout", text=_("(démonstration : non exécutée à la correction)"))
+            ]
             return cell, resources
         if self._stopped or time.monotonic() > self._end:
             self._stop(Status.TIMEOUT)
@@ -284,4 +291,4 @@ class Runner(Execute):
 def _failure(cell: NotebookNode, stop: Stop) -> NotebookNode:
     """The error of a cell that did not run to its end; the cell's metadata say so too, as data."""
     cell.metadata[STOPPED] = stop
-    return new_output("error", ename=stop, evalue=TOLD[stop], traceback=[f"{stop}: {TOLD[stop]}"])
+    return new_output("error", ename=stop, evalue=_(TOLD[stop]), traceback=[f"{stop}: {_(TOLD[stop])}"])

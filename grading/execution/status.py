@@ -25,7 +25,7 @@ class Stop(StrEnum):
     NOT_RUN = "NotRun"  # the kernel was gone before
     DIED = "DeadKernel"  # it went during this cell
     TIMEOUT = "TimeoutError"  # as in `authoring.nbgrader.configuration`
-    ALTERED = "NoyauAltere"  # a probe found the kernel altered: a person decides
+    ALTERED = "AlteredKernel"  # a probe found the kernel altered: a person decides
 
 
 def stop_of(cell: NotebookNode) -> Stop | None:

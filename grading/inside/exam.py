@@ -477,7 +477,7 @@ def _raised(told: dict) -> Exception:
         error.name = str(told["lacking"])[:100]
     if told["where"]:
         number, line = max(1, min(int(told["where"][0]), 100_000)), str(told["where"][1])[:500]
-        name = "<la cellule de l'exercice>"
+        name = "<the cell of the exercise>"
         linecache.cache[name] = (0, None, [""] * (number - 1) + [line], name)
         code = compile("\n" * (number - 1) + "raise error", name, "exec")
         try:

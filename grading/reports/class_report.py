@@ -22,22 +22,23 @@ from matplotlib.ticker import MaxNLocator
 
 from authoring.answers import read_answers
 from authoring.catalogue import Catalogue
-from authoring.lab import RESERVED_LINE, Exercise, Lab, LabError
+from authoring.lab import Exercise, Lab, LabError
 from authoring.nbgrader import COURSE
 from authoring.release import quiet
 from grading.book.gradebook import Course
 from grading.book.notes import TO_CHECK
 from grading.execution.status import Status
-from grading.reports.page import LABELS, SIGNS, points, render, write
+from grading.reports.page import SIGNS, labels, points, render, write
 from grading.reports.result import ExerciseState, Result
 from grading.reports.similarity import Pair, alike
 from utils.environment import ROOT
+from utils.language import SOURCE, _, language, speaking
 from utils.outcome import Code, State
 
 LOW = 40  # per cent of the points, below which a student is stuck
-OBTAINED = "obtenu : "  # what stands before a value, in the messages of labs as in those of `utils.checks`
+OBTAINED = "obtenu : |obtained: "  # what stands before a value, in the messages of labs and of `utils.checks`
 NOTHING = (ExerciseState.UNTOUCHED, ExerciseState.UNRUN)  # there is no answer to speak of
-OWN_CELLS = "cellules ajoutées"
+OWN_CELLS = "own cells"  # no exercise of a lab has this name
 # Colours that the page's style replaces, so that a figure follows the reader's light or dark theme.
 INK, SOFT, CLEAR = "#010101", "#010102", "#010103"
 COLOURS = {state: f"#01010{number}" for number, state in enumerate(ExerciseState, start=4)}
@@ -60,18 +61,27 @@ def class_report(lab: Lab, results: list[Result]) -> str:
     totals = sorted(result.points for result in graded)
     maximum = max((result.maximum for result in graded), default=lab.points)
     quartiles = statistics.quantiles(totals, n=4, method="inclusive")[::2] if len(totals) > 1 else totals * 2
-    rows = [_exercise(asked, graded) for asked in lab.exercises.values()]
+    spoken = language() if language() in lab.languages else SOURCE
+    exercises = lab.exercises_in(spoken)
+    rows = [_exercise(asked, graded) for asked in exercises.values()]
+    titles = {name: asked.title for name, asked in exercises.items()}
     return render(
         "report.html",
-        lab=lab, results=results, graded=graded, maximum=maximum, quartiles=quartiles,
+        title=lab.title_in(spoken), titles=titles, results=results, graded=graded, maximum=maximum, quartiles=quartiles,
         median=statistics.median(totals) if totals else 0.0, exercises=rows, states=[s for s in ExerciseState if any(
-            row["counts"][s] for row in rows)], labels=LABELS, signs=SIGNS, low=LOW,
-        figures=_figures(totals, maximum, rows, graded) if graded else [], messages=frequent_messages(graded),
-        stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(lab, graded),
+            row["counts"][s] for row in rows)], labels=labels(), signs=SIGNS, low=LOW,
+        figures=_figures(totals, maximum, rows, graded) if graded else [], messages=frequent_messages(graded, titles),
+        stuck=_stuck(lab, graded), to_check=_to_check(graded), to_mark=_to_mark(titles, graded),
         aside=[r for r in results if r.error],
-        mended=[r for r in graded if r.notes], pairs=similar(lab, graded),
+        mended=[{"student": r.student, "told": _told(r)} for r in graded if r.notes], pairs=similar(lab, graded),
         links={r.student: f"../feedback/{quote(r.student)}/{lab.name}/{lab.name}.html" for r in results},
     )  # fmt: skip
+
+
+def _told(result: Result) -> str:
+    """What a student was told of a hand-in that was mended, as it was told."""
+    with speaking(result.language):
+        return " ".join(map(str, result.notes))
 
 
 def _exercise(asked: Exercise, graded: list[Result]) -> dict:
@@ -84,8 +94,11 @@ def _exercise(asked: Exercise, graded: list[Result]) -> dict:
 
 
 # ------------------------------------------------------------------------------------------------ what went wrong
-def frequent_messages(graded: list[Result], most: int = 20) -> list[dict]:
-    """What the checks said most often, by its code, else by message without values; each student counts once."""
+def frequent_messages(graded: list[Result], titles: dict[str, str], most: int = 20) -> list[dict]:
+    """What the checks said most often, by its code, else by message without values; each student counts once.
+
+    `titles`: of the exercises, by name.  A code is the same in every language; a test's title and message are not.
+    """
     groups: dict[tuple, dict] = {}
     for result in graded:
         for exercise in result.exercises:
@@ -96,8 +109,9 @@ def frequent_messages(graded: list[Result], most: int = 20) -> list[dict]:
             told += [("", exercise.message, "")] if exercise.message else []
             for test, message, code in told:
                 text = normalised(message)
-                key = (exercise.title, test, text if Code.is_general(code) else code)
-                row = {"exercise": exercise.title, "test": test, "text": text, "students": {}}
+                key = (exercise.name, test, text) if Code.is_general(code) else (exercise.name, code)
+                title = titles.get(exercise.name, exercise.title)
+                row = {"exercise": title, "test": test, "text": text, "students": {}}
                 groups.setdefault(key, row)["students"][result.student] = None
     rows = [row | {"students": list(row["students"])} for row in groups.values()]
     return sorted(rows, key=lambda row: -len(row["students"]))[:most]
@@ -105,13 +119,9 @@ def frequent_messages(graded: list[Result], most: int = 20) -> list[dict]:
 
 def normalised(message: str) -> str:
     """A message without the values in it, which differ from one hand-in to the next."""
-    kept = []
-    for line in message.splitlines():
-        if line != RESERVED_LINE:
-            line = re.sub(rf"({OBTAINED}).*?(?= ; |$)", r"\1…", line)
-            line = re.sub(r"'[^']*'|\"[^\"]*\"|\[[^\[\]]*\]", "…", line)
-            kept.append(re.sub(r"[-−+]?\d+(?:[.,]\d+)?(?:e[-+]?\d+)?", "…", line))
-    return "\n".join(kept)[:600]
+    text = re.sub(rf"({OBTAINED}).*?(?= ?; |$)", r"\1…", message, flags=re.MULTILINE)
+    text = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|\[[^\[\]\n]*\]", "…", text)
+    return re.sub(r"[-−+]?\d+(?:[.,]\d+)?(?:e[-+]?\d+)?", "…", text)[:600]
 
 
 def _stuck(lab: Lab, graded: list[Result]) -> list[dict]:
@@ -139,18 +149,19 @@ def _to_check(graded: list[Result]) -> list[dict]:
         reasons = [str(note) for note in result.notes if note.kind in TO_CHECK]
         again = [e.title for e in result.waiting if e.by_hand]
         if again:
-            reasons.append(f"Note donnée par une personne, copie changée depuis : {', '.join(again)}.")
+            told = _("Note donnée par une personne, copie changée depuis : {titles}.")
+            reasons.append(told.format(titles=", ".join(again)))
         if result.status != Status.OK:
-            reasons.append("L'exécution ne s'est pas terminée normalement.")
+            reasons.append(_("L'exécution ne s'est pas terminée normalement."))
         if reasons:
             rows.append({"student": result.student, "reasons": reasons})
     return rows
 
 
-def _to_mark(lab: Lab, graded: list[Result]) -> list[tuple[str, int]]:
+def _to_mark(titles: dict[str, str], graded: list[Result]) -> list[tuple[str, int]]:
     """Answers that no person has marked yet: (exercise, how many)."""
     names = [e.name for result in graded for e in result.waiting if not e.by_hand]
-    return [(asked.title, names.count(name)) for name, asked in lab.exercises.items() if name in names]
+    return [(title, names.count(name)) for name, title in titles.items() if name in names]
 
 
 def similar(lab: Lab, graded: list[Result]) -> list[Pair]:
@@ -208,33 +219,38 @@ def _marks(totals: list[float], maximum: float) -> Figure:
     canvas, axes = _axes(5.2, 3.1)
     step = 1 if maximum <= 25 else maximum / 20
     edges = [i * step for i in range(int(maximum / step + 1e-9) + 1)]
-    counts, *_ = axes.hist(
+    counts, *_rest = axes.hist(
         [min(t, maximum - 1e-9) for t in totals], bins=edges, color=COLOURS[ExerciseState.WAITING], rwidth=0.9
     )
     median = statistics.median(totals)
     axes.axvline(median, color=INK, linestyle="--", linewidth=1.2)
     low = median < 0.7 * maximum
-    axes.annotate(f"médiane {points(median)}", (median, max(counts)), xytext=(4 if low else -4, 2),
+    told = _("médiane {median}").format(median=points(median))
+    axes.annotate(told, (median, max(counts)), xytext=(4 if low else -4, 2),
                   textcoords="offset points", color=INK, fontsize=9, ha="left" if low else "right")  # fmt: skip
-    axes.xaxis.set_major_formatter(lambda value, _: points(value))
+    axes.xaxis.set_major_formatter(lambda value, _place: points(value))
     axes.set_xlim(0, maximum)
     axes.set_ylim(0, max(counts) * 1.15)
-    axes.set_xlabel(f"note sur {points(maximum)}", color=INK)
-    axes.set_ylabel("copies", color=INK)
+    axes.set_xlabel(_("note sur {maximum}").format(maximum=points(maximum)), color=INK)
+    axes.set_ylabel(_("copies"), color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    told = f"Notes : de {points(totals[0])} à {points(totals[-1])} sur {points(maximum)}, médiane {points(median)}."
+    told = _("Notes : de {low} à {high} sur {maximum}, médiane {median}.").format(
+        low=points(totals[0]), high=points(totals[-1]), maximum=points(maximum), median=points(median)
+    )
     return Figure(_svg(canvas, "marks", told), told)
 
 
 def _times(seconds: list[float]) -> Figure:
     canvas, axes = _axes(5.2, 3.1)
     axes.hist(seconds, bins=min(20, max(5, len(seconds) // 3)), color=COLOURS[ExerciseState.PARTIAL], rwidth=0.9)
-    axes.set_xlabel("secondes d'exécution d'une copie", color=INK)
-    axes.set_ylabel("copies", color=INK)
+    axes.set_xlabel(_("secondes d'exécution d'une copie"), color=INK)
+    axes.set_ylabel(_("copies"), color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.xaxis.set_major_formatter(lambda value, _: points(value))
+    axes.xaxis.set_major_formatter(lambda value, _place: points(value))
     median = statistics.median(seconds)
-    told = f"Temps d'exécution : médiane {points(median)} s, la plus longue {points(max(seconds))} s."
+    told = _("Temps d'exécution : médiane {median} s, la plus longue {longest} s.").format(
+        median=points(median), longest=points(max(seconds))
+    )
     return Figure(_svg(canvas, "times", told), told)
 
 
@@ -248,7 +264,7 @@ def _success(rows: list[dict]) -> Figure:
             continue
         sums = [sum(row["counts"].values()) for row in rows]
         shares = [100 * n / s if s else 0 for n, s in zip(counts, sums, strict=True)]
-        axes.barh(places, shares, left=left, color=COLOURS[state], label=LABELS[state], height=0.74)
+        axes.barh(places, shares, left=left, color=COLOURS[state], label=labels()[state], height=0.74)
         for place, share, start, n in zip(places, shares, left, counts, strict=True):
             if share >= 4:
                 ink = INK if state in NOTHING else CLEAR
@@ -257,13 +273,14 @@ def _success(rows: list[dict]) -> Figure:
     titles = [row["title"] if len(row["title"]) < 52 else row["title"][:51] + "…" for row in rows]
     axes.set_yticks(list(places), [title.replace("$", r"\$") for title in titles])
     axes.set_xlim(0, 100)
-    axes.set_xlabel("% des copies corrigées (les nombres : copies)", color=INK)
+    axes.set_xlabel(_("% des copies corrigées (les nombres : copies)"), color=INK)
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncol=6, frameon=False, labelcolor=INK, fontsize=9)
-    told = "Par exercice, part des copies selon le résultat ; le tableau ci-dessous donne les nombres."
+    told = _("Par exercice, part des copies selon le résultat ; le tableau ci-dessous donne les nombres.")
     known = [row for row in rows if row["success"] is not None]
     if known:
         hardest = min(known, key=lambda row: row["success"])
-        told += f" Réussite moyenne la plus basse : {hardest['title']} ({hardest['success']} %)."
+        lowest = _("Réussite moyenne la plus basse : {title} ({share} %).")
+        told += " " + lowest.format(title=hardest["title"], share=hardest["success"])
     return Figure(_svg(canvas, "success", told), told, full=True)
 
 

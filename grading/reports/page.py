@@ -1,4 +1,4 @@
-"""The feedback page of a hand-in, in French: one HTML file that needs nothing else.
+"""The feedback page of a hand-in, in its language: one HTML file that needs nothing else.
 
 What a student wrote is hostile text: everything is escaped by the template, and the page forbids itself scripts and
 addresses.  It takes the place of nbgrader's page (same name, so that nbgrader's exchange delivers it); nbgrader's
@@ -20,6 +20,7 @@ from authoring.lab import Lab
 from authoring.typography import spaced
 from grading.reports.result import Exercise, ExerciseState, Result
 from utils.files import whole
+from utils.language import LOCALE, N_, SOURCE, _, language, ngettext, speaking
 from utils.outcome import State
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,42 +31,49 @@ _LITERAL = re.compile(
 )
 DETAILS = "notebook"  # the folder of nbgrader's own page
 LABELS = {
-    ExerciseState.RIGHT: "réussi",
-    ExerciseState.PARTIAL: "en partie réussi",
-    ExerciseState.WRONG: "à revoir",
-    ExerciseState.UNTOUCHED: "pas encore traité",
-    ExerciseState.UNRUN: "non exécuté",
-    ExerciseState.WAITING: "en attente de relecture",
+    ExerciseState.RIGHT: N_("réussi"),
+    ExerciseState.PARTIAL: N_("en partie réussi"),
+    ExerciseState.WRONG: N_("à revoir"),
+    ExerciseState.UNTOUCHED: N_("pas encore traité"),
+    ExerciseState.UNRUN: N_("non exécuté"),
+    ExerciseState.WAITING: N_("en attente de relecture"),
 }
 PLURALS = LABELS | {
-    ExerciseState.RIGHT: "réussis",
-    ExerciseState.PARTIAL: "en partie réussis",
-    ExerciseState.UNTOUCHED: "pas encore traités",
-    ExerciseState.UNRUN: "non exécutés",
+    ExerciseState.RIGHT: N_("réussis"),
+    ExerciseState.PARTIAL: N_("en partie réussis"),
+    ExerciseState.UNTOUCHED: N_("pas encore traités"),
+    ExerciseState.UNRUN: N_("non exécutés"),
 }
 SIGNS = dict(zip(ExerciseState, "✓◐✗○–…", strict=True))
-OURS = "Une erreur est survenue de notre côté : vous n'avez rien à refaire."
+OURS = N_("Une erreur est survenue de notre côté : vous n'avez rien à refaire.")
 ADVICE = {
-    True: "Corrigez ce point puis rendez votre copie à nouveau ; rien de ce que vous avez rendu n'a été perdu.",
-    False: "Votre enseignant·e en est prévenu·e ; rien de ce que vous avez rendu n'a été perdu.",
+    True: N_("Corrigez ce point puis rendez votre copie à nouveau ; rien de ce que vous avez rendu n'a été perdu."),
+    False: N_("Votre enseignant·e en est prévenu·e ; rien de ce que vous avez rendu n'a été perdu."),
 }
 
 
 def points(number: float) -> str:
-    """French figures, at most two decimals: `2`, `0,5`, `13,33`."""
-    return f"{number:.2f}".rstrip("0").rstrip(".").replace(".", ",")
+    """A figure of at most two decimals, as the language writes it: `2`, `0,5`, `13,33`."""
+    return f"{number:.2f}".rstrip("0").rstrip(".").replace(".", _(","))
+
+
+def labels() -> dict[ExerciseState, str]:
+    """What became of an exercise, in words."""
+    return {state: _(label) for state, label in LABELS.items()}
 
 
 def feedback(lab: Lab, result: Result, ours: bool = False) -> str:
     """The page.  `ours`: the hand-in could not be graded, and its student is not at fault."""
     marked = {e.name for e in result.exercises if e.by_hand and not e.is_code}  # earlier, it would give the answer away
-    rubrics = {name: rubric(lab, name) if name in marked else "" for name in lab.exercises}
-    reason = OURS if ours else result.error
-    return render(
-        "feedback.html",
-        lab=lab, result=result, reason=reason, advice=ADVICE[not ours], counts=_counts(result), rubrics=rubrics,
-        labels=LABELS, signs=SIGNS, outcomes=LABELS | {ExerciseState.WRONG: "échoué"},
-    )  # fmt: skip
+    with speaking(result.language):
+        rubrics = {name: rubric(lab, name, result.language) if name in marked else "" for name in lab.exercises}
+        reason = _(OURS) if ours else result.error
+        return render(
+            "feedback.html",
+            title=lab.title_in(result.language), result=result, reason=reason, advice=_(ADVICE[not ours]),
+            counts=_counts(result), rubrics=rubrics, labels=labels(), signs=SIGNS,
+            outcomes=labels() | {ExerciseState.WRONG: _("échoué")},
+        )  # fmt: skip
 
 
 def publish(folder: Path, lab: Lab, result: Result, submitted: Path, ours: bool = False) -> Path:
@@ -93,9 +101,10 @@ def write(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", errors="replace")  # lone surrogates that a student printed
 
 
-def rubric(lab: Lab, exercise: str) -> Markup:
-    """What was expected of a written answer, from the teacher's file, without its sample answers; empty if none."""
-    path = lab.answers_path(exercise, ".md")
+def rubric(lab: Lab, exercise: str, language: str = SOURCE) -> Markup:
+    """What was expected of a written answer, from the teacher's file in a language, without its sample answers; empty
+    if there is none."""
+    path = lab.answers_path(exercise, ".md" if language == SOURCE else f".{language}.md")
     if not path.exists():
         return Markup("")
     text = re.split(r"^## ", path.read_text(encoding="utf-8"), maxsplit=1, flags=re.MULTILINE)[0]
@@ -104,8 +113,9 @@ def rubric(lab: Lab, exercise: str) -> Markup:
 
 
 def render(template: str, **values) -> str:
-    """A page, with the no-break spaces of French in its prose (not in code, nor in what a check said)."""
-    return spaced(environment().get_template(template).render(**values), _LITERAL)
+    """A page; in French, with the no-break spaces of its prose (not in code, nor in what a check said)."""
+    page = environment().get_template(template).render(**values, language=language())
+    return spaced(page, _LITERAL) if language() == SOURCE else page
 
 
 @cache
@@ -117,35 +127,43 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["policy"] = Markup(POLICY)
+    made.globals |= {
+        "policy": Markup(POLICY),
+        # Messages may hold tags; what fills their fields is escaped.
+        "_": lambda message: Markup(_(message)),
+        "ngettext": lambda *forms: Markup(ngettext(*forms)),
+    }
     made.filters |= {"points": points, "share": _share, "reason": reason}
     return made
 
 
 @cache
 def version() -> str:
-    """Identifies how pages look: an older page is made again."""
-    files = [Path(__file__), TEMPLATES.parent / "result.py", *sorted(TEMPLATES.iterdir())]
+    """Identifies how pages look and what they say: an older page is made again."""
+    files = [
+        Path(__file__),
+        TEMPLATES.parent / "result.py",
+        *sorted(TEMPLATES.iterdir()),
+        *sorted(LOCALE.rglob("*.mo")),
+    ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def reason(exercise: Exercise) -> str:
     """Why this mark, in one sentence (empty: the tests below say it)."""
     if exercise.by_hand:
-        again = " Elle sera relue, car la copie a changé depuis." if exercise.waiting else ""
-        return f"Note donnée par votre enseignant·e.{again}"
+        again = " " + _("Elle sera relue, car la copie a changé depuis.") if exercise.waiting else ""
+        return _("Note donnée par votre enseignant·e.") + again
     if exercise.waiting:
-        return "Cette réponse est lue par votre enseignant·e : ses points viendront ensuite."
+        return _("Cette réponse est lue par votre enseignant·e : ses points viendront ensuite.")
     if exercise.state == ExerciseState.UNTOUCHED:
-        kept = exercise.is_code and exercise.changed
-        return (
-            "Si vous avez écrit du code : retirez la ligne « raise ToDo » pour qu'il soit exécuté."
-            if kept else "Aucune réponse dans cette cellule."
-        )  # fmt: skip
+        if exercise.is_code and exercise.changed:
+            return _("Si vous avez écrit du code : retirez la ligne « raise ToDo » pour qu'il soit exécuté.")
+        return _("Aucune réponse dans cette cellule.")
     lost = [test for test in exercise.tests if test.of and test.state is not State.RIGHT]
     if exercise.state == ExerciseState.PARTIAL and lost:
-        told = ", ".join(f"« {test.title} » (−{points(test.of)})" for test in lost)
-        return f"Des points manquent pour : {told}."
+        told = [_("« {title} » (−{points})").format(title=test.title, points=points(test.of)) for test in lost]
+        return _("Des points manquent pour : {told}.").format(told=", ".join(told))
     return ""
 
 
@@ -157,4 +175,4 @@ def _counts(result: Result) -> str:
     """`6 réussis · 1 à revoir`."""
     states = [exercise.state for exercise in result.exercises]
     found = [(state, states.count(state)) for state in ExerciseState if state in states]
-    return " · ".join(f"{n} {(PLURALS if n > 1 else LABELS)[state]}" for state, n in found)
+    return " · ".join(f"{n} {_((PLURALS if n > 1 else LABELS)[state])}" for state, n in found)

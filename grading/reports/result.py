@@ -19,7 +19,8 @@ from grading.book.ledger import Entry, EntryState, Ledger
 from grading.book.notes import Note
 from grading.execution.status import Status, Stop, stop_of
 from utils import outcome
-from utils.notebook.cells import FRENCH, grade_id, language
+from utils.language import _, speaking
+from utils.notebook.cells import FRENCH, grade_id
 
 
 # ------------------------------------------------------------------------------------------------------ the hand-in
@@ -72,6 +73,7 @@ class Result:
     seconds: float = 0.0
     usage: dict = field(default_factory=dict)
     own_cells: list[str] = field(default_factory=list)  # code that the student added to the lab
+    language: str = FRENCH  # of the hand-in
 
     @property
     def points(self) -> float:
@@ -88,27 +90,35 @@ class Result:
 
 def read_result(lab: Lab, student: str, ledger: Ledger, gradebook: Gradebook, notebook: Path) -> Result:
     """What became of a hand-in.  `notebook`: as nbgrader's autograding left it."""
-    entry = ledger.get(student) or Entry("", EntryState.FAILED, error="La copie n'a pas encore pu être corrigée.")
-    result = Result(student, [], entry.notes, entry.error, entry.status, entry.seconds, entry.usage)
+    entry = ledger.get(student) or Entry("", EntryState.FAILED, error=ungraded())
+    spoken = entry.language if entry.language in lab.languages else FRENCH  # a translation may be withdrawn
+    result = Result(student, [], entry.notes, entry.error, entry.status, entry.seconds, entry.usage, language=spoken)
     if result.error:
         return result
     try:
         grades, comments = _marks(gradebook, lab.name, student)
         executed = nbformat.read(notebook, as_version=4)
     except (MissingEntry, OSError, ValueError):
-        result.error = "La copie n'a pas encore pu être corrigée."
+        with speaking(spoken):
+            result.error = ungraded()
         return result
     cells = {grade_id(cell): cell for cell in executed.cells}
     result.own_cells = [c.source for c in executed.cells if c.cell_type == "code" and not grade_id(c)]
-    spoken = language(executed) if language(executed) in lab.languages else FRENCH  # a translation may be withdrawn
-    result.exercises = [_exercise(lab, asked, cells, grades, comments) for asked in lab.exercises_in(spoken).values()]
+    with speaking(spoken):
+        asked = lab.exercises_in(spoken).values()
+        result.exercises = [_exercise(lab, exercise, cells, grades, comments) for exercise in asked]
     return result
+
+
+def ungraded() -> str:
+    """What is told of a hand-in that has no marks yet."""
+    return _("La copie n'a pas encore pu être corrigée.")
 
 
 def _marks(gradebook: Gradebook, lab: str, student: str) -> tuple[dict, dict]:
     notebooks = gradebook.find_submission(lab, student).notebooks
     grades = {grade.name: grade for notebook in notebooks for grade in notebook.grades}
-    # "No response." is nbgrader's own comment: the page says it in French.
+    # "No response." is nbgrader's own comment: the page says it in its own words.
     told = {comment.name: comment.manual_comment for notebook in notebooks for comment in notebook.comments}
     return grades, {name: text for name, text in told.items() if text}
 
@@ -133,7 +143,8 @@ def _exercise(lab: Lab, asked: Asked, cells: dict, grades: dict, comments: dict)
         attempted, exercise.tests, said = _checked(lab, asked, check)
         stop, own = stop_of(check), _error(work) if work is not None else ""
         raised = own and not stop_of(work)
-        exercise.message = lab.scrub(f"Votre cellule s'arrête sur {own}" if raised else own or _error(check) or said)
+        told = _("Votre cellule s'arrête sur {error}").format(error=own) if raised else own or _error(check) or said
+        exercise.message = lab.scrub(told)
     # A kernel that was tampered with gives no mark: a person decides.
     exercise.waiting |= stop == Stop.ALTERED and not exercise.by_hand
     exercise.state = _state(exercise, attempted, stop)
@@ -176,6 +187,8 @@ def _error(cell: NotebookNode) -> str:
             told = ANSI.sub("", output.get("evalue", ""))
             if output.ename == stop_of(cell):
                 return told
-            told = re.sub(r"\((?:[^()]*), line (\d+)\)$", r"(ligne \1)", told)
-            return f"{output.ename} : {told}" if told else str(output.ename)
+            line = re.search(r"\([^()]*, line (\d+)\)$", told)  # of a SyntaxError, after the name of a file
+            if line:
+                told = told[: line.start()] + _("(ligne {number})").format(number=line[1])
+            return _("{what} : {told}").format(what=output.ename, told=told) if told else str(output.ename)
     return ""

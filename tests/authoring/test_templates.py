@@ -15,10 +15,16 @@ LANGUAGES = (SOURCE_LANGUAGE, *OTHERS)
 NAMED = "\n# %%\n# {{setup}}\n\n# %% [markdown]\n# Avant.\n#\n# {{handin}}\n#\n# Après.\n"
 
 
-@pytest.mark.parametrize(("language", "start"), [("fr", "# Mise en route."), ("en", "# Setting up.")])
-def test_they_stand_where_a_source_names_them(language, start):
+@pytest.mark.parametrize(
+    ("language", "start", "end"),
+    [
+        ("fr", "# Mise en route.", 'runtime.start("tp7_toy")'),
+        ("en", "# Setting up.", 'runtime.start("tp7_toy", language="en")'),
+    ],
+)
+def test_they_stand_where_a_source_names_them(language, start, end):
     *_, setup, handin = read_script(SOURCE + NAMED, "tp7_toy", TOY.root, language).cells
-    assert setup.source.startswith(start) and setup.source.endswith('runtime.start("tp7_toy")')
+    assert setup.source.startswith(start) and setup.source.endswith(f"\n\n{end}")
     assert '"https://example.org/toy-course"' in setup.source
     before, text, after = handin.source.split("\n\n")
     assert (before, after) == ("Avant.", "Après.") and text.count("\n") == 3
@@ -31,9 +37,10 @@ def test_a_name_elsewhere_than_alone_on_its_line_is_left():
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_the_set_up_cell_is_the_same_code_in_every_language(language):
-    codes = [ast.parse(templates.text_of("setup", spoken)) for spoken in (SOURCE_LANGUAGE, language)]
-    assert _skeleton(codes[0]) == _skeleton(codes[1])
+def test_the_set_up_cell_is_the_same_code_in_every_language_but_for_asking_for_it(language):
+    codes = [templates.text_of("setup", spoken) for spoken in (SOURCE_LANGUAGE, language)]
+    asked = codes[1].replace(f', language="{language}")', ")")
+    assert asked != codes[1] and _skeleton(ast.parse(codes[0])) == _skeleton(ast.parse(asked))
 
 
 @pytest.mark.parametrize("lab", Catalogue(), ids=lambda lab: lab.name)

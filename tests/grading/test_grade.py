@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook
 from authoring.catalogue import Catalogue
 from authoring.release import released
 from grading import demo, grade
+from tests.english import left_in_french
 from tests.toy_lab import LAB, TOY, copies
 
 
@@ -77,9 +78,9 @@ def stripped(notebook):
     return bare
 
 
-def said(root, student):
+def said(root, student, lab=LAB):
     """What a student reads in the feedback page, tags aside."""
-    page = (root / "feedback" / student / LAB / f"{LAB}.html").read_text(encoding="utf-8")
+    page = (root / "feedback" / student / lab / f"{lab}.html").read_text(encoding="utf-8")
     return re.sub(r"<style>.*?</style>|<[^>]*>", "", page, flags=re.DOTALL)
 
 
@@ -113,7 +114,14 @@ def test_a_class_in_two_languages(student_notebook, english_release, tmp_path):
     assert "Exercise 1" in said(root, "cyd") and "Exercice 1" in said(root, "anne")
     assert "a secret trial of zero" in said(root, "cyd") and "a secret test of zero" not in said(root, "cyd")
     assert "expect_equal(double(0)" not in said(root, "cyd")
-    assert "3 pas encore traités" in said(root, "dan") and "Si vous avez écrit" not in said(root, "dan")
+    assert "3 not attempted yet" in said(root, "dan") and "If you have written" not in said(root, "dan")
+    assert "pas encore traité" in said(root, "anne") and "1,5 / 2" not in said(root, "cyd")
+    assert "1.5 / 2" in said(root, "cyd") and "Points are missing for: “a secret trial of zero” (−0.5)." in said(
+        root, "cyd"
+    )
+    assert "obtained: 1" in said(root, "cyd") and "Provisional mark: 1 exercise is still" in said(root, "bea")
+    for name in ("bea", "cyd", "dan", "eve"):  # what they are told, besides their names
+        assert not left_in_french(said(root, name)), name
     assert "Exercise 1" in said(root, "eve") and "Exercice 1" not in said(root, "eve")
     for name in ("bea", "eve"):  # and what nbgrader has put back, and executed, is in English
         executed = (root / "autograded" / name / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8")
@@ -151,10 +159,19 @@ def test_the_demonstration_class(tmp_path, capsys):
 def test_a_demonstration_class_of_a_real_lab_half_in_english(tmp_path, monkeypatch):
     lab = Catalogue()["tp0_quiz"]
     students = [student for language in ("fr", "en") for student in demo.three(lab, language)[:2]]
+    half = lab.exercises_in("en")["ex1_quiz"].stub.replace("None", "True")  # right as often as wrong: no point
+    students.append(demo.Student("4-half", {"ex1_quiz": half}, {"ex1_quiz": 0.0}, "en"))
     monkeypatch.setattr(demo, "the_class", lambda lab: students)
     assert demo.demo(lab, tmp_path / "demo") == []
-    page = (tmp_path / "demo/feedback/1-parfaite-en/tp0_quiz/tp0_quiz.html").read_text(encoding="utf-8")
-    assert "Exercise 1 — True or false?" in page and "Exercice 1" not in page
+    pages = {student.name: said(tmp_path / "demo", student.name, "tp0_quiz") for student in students}
+    assert "Exercise 1 — True or false?" in pages["1-parfaite-en"] and "Exercice 1 — Vrai" in pages["1-parfaite"]
+    assert "not attempted yet" in pages["2-intacte-en"] and "pas encore traité" in pages["2-intacte"]
+    assert "You answered: True. It is false: " in pages["4-half"] and "test reserved for grading" in pages["4-half"]
+    for student in students:
+        if student.language == "en":
+            executed = (tmp_path / "demo/autograded" / student.name / "tp0_quiz/tp0_quiz.ipynb").read_text("utf-8")
+            told = pages[student.name].replace("parfaite", "").replace("intacte", "")  # names are names
+            assert not left_in_french(told + executed)
 
 
 def test_the_demonstration_sees_a_wrong_mark(tmp_path, monkeypatch):

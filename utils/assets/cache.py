@@ -19,12 +19,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from utils.environment import is_grading
+from utils.language import _
 
 MANIFEST = "manifest.json"
 
 
 class CacheError(RuntimeError):
-    """Something needed is missing or damaged; the message says, in French, what and what to do."""
+    """Something needed is missing or damaged; the message says what and what to do."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,11 @@ class CachedFolder:
 
     def _refuse_while_grading(self) -> None:
         if is_grading():
-            raise CacheError(
-                f"« {self.path.name} » n'est pas dans le cache ({self.path.parent}), et rien n'est téléchargé pendant "
-                "une correction. Lancez d'abord « python -m utils.models fetch » et « python -m utils.corpora fetch »."
+            message = _(
+                "« {name} » n'est pas dans le cache ({folder}), et rien n'est téléchargé pendant une correction. "
+                "Lancez d'abord « python -m utils.models fetch » et « python -m utils.corpora fetch »."
             )
+            raise CacheError(message.format(name=self.path.name, folder=self.path.parent))
 
 
 def sha256_of(path: Path) -> str:
@@ -111,21 +113,24 @@ def sha256_of(path: Path) -> str:
 
 
 def command_line(module: str, entries: dict[str, tuple[str, CachedFolder]], arguments: list[str] | None) -> int:
-    """The `fetch|list|verify [name …]` of a module; `entries`: name -> (description in French, folder).
+    """The `fetch|list|verify [name …]` of a module; `entries`: name -> (description, a message; folder).
 
     Returns the exit code: 1 when something is missing or damaged.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}")
     parser.add_argument("action", choices=["fetch", "list", "verify"])
-    parser.add_argument("names", nargs="*", metavar="nom", help=f"parmi : {', '.join(entries)} (tous par défaut)")
+    named = _("parmi : {names} (tous par défaut)").format(names=", ".join(entries))
+    parser.add_argument("names", nargs="*", metavar=_("nom"), help=named)
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(entries):
-        parser.error(f"nom inconnu : {', '.join(sorted(unknown))} (noms possibles : {', '.join(entries)})")
+        message = _("nom inconnu : {names} (noms possibles : {known})")
+        parser.error(message.format(names=", ".join(sorted(unknown)), known=", ".join(entries)))
     failed = False
     for name in options.names or entries:
         what, folder = entries[name]
         if options.action == "list":
-            print(f"{'présent' if folder.is_intact() else 'absent':8} {name:16} {what}")
+            state = _("présent") if folder.is_intact() else _("absent")
+            print(f"{state:8} {name:16} {_(what)}")
             continue
         problem = ""
         if options.action == "fetch":
@@ -134,9 +139,11 @@ def command_line(module: str, entries: dict[str, tuple[str, CachedFolder]], argu
             except CacheError as error:
                 problem = str(error)
         elif damaged := folder.damaged_files():
-            problem = f"absent ou abîmé ({', '.join(damaged)}). Lancez « python -m {module} fetch {name} »."
+            problem = _("absent ou abîmé ({files}). Lancez « python -m {module} fetch {name} ».")
+            problem = problem.format(files=", ".join(damaged), module=module, name=name)
         failed |= bool(problem)
-        print(f"[FAIL] {name} : {problem}" if problem else f"[OK] {name}", flush=True)
+        told = _("{what} : {told}").format(what=name, told=problem)
+        print(f"[FAIL] {told}" if problem else f"[OK] {name}", flush=True)
     return int(failed)
 
 
@@ -148,7 +155,7 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=1)
     except Timeout:
-        print(f"Un autre programme prépare « {folder.name} » : on l'attend…", flush=True)
+        print(_("Un autre programme prépare « {name} » : on l'attend…").format(name=folder.name), flush=True)
         lock.acquire()
     try:
         yield

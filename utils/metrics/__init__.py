@@ -10,6 +10,8 @@ from pathlib import Path
 
 import evaluate
 
+from utils.language import _
+
 FOLDER = Path(__file__).resolve().parent
 NAMES = tuple(sorted(path.parent.name for path in FOLDER.glob("*/*.py")))
 
@@ -17,7 +19,8 @@ NAMES = tuple(sorted(path.parent.name for path in FOLDER.glob("*/*.py")))
 def load(name: str) -> evaluate.EvaluationModule:
     """The metric called `name` (see `NAMES`); raises `ValueError` for another name."""
     if name not in NAMES:
-        raise ValueError(f"Métrique inconnue : « {name} ». Métriques du cours : {', '.join(NAMES)}.")
+        message = _("Métrique inconnue : « {name} ». Métriques du cours : {known}.")
+        raise ValueError(message.format(name=name, known=", ".join(NAMES)))
     # In memory, so that two notebooks never meet in one file of evaluate's cache; the folder that evaluate wants all
     # the same stays beside its copy of the module, so that HF_MODULES_CACHE moves both to where one can write.
     folder = Path(evaluate.config.HF_MODULES_CACHE) / "evaluate_data"

@@ -11,6 +11,9 @@ import unicodedata
 import nbformat
 from nbformat import NotebookNode
 
+from utils.language import _
+from utils.language import language as spoken
+
 NOTEBOOK_BYTES = 50_000_000  # a notebook beyond holds outputs (images, tables) that grading throws away anyway
 TODO = "raise ToDo"  # what an untouched solution does: `utils.checks.ToDo`
 FRENCH = "fr"  # the language that labs are written in; some are given out in others too
@@ -18,18 +21,22 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 class Unusable(ValueError):
-    """A file that is not the notebook it should be; the message, in French, is for its student and its teacher."""
+    """A file that is not the notebook it should be; the message, in `language`, is for its student and its teacher."""
+
+    def __init__(self, message: str):
+        super().__init__(message)
+        self.language = spoken()
 
 
 # ------------------------------------------------------------------------------------------------------- reading
 def decoded(data: bytes, name: str) -> str:
     """A notebook's text, whatever encoding an editor gave it.  Raises `Unusable`."""
     if not data:
-        raise Unusable(f"Le fichier {name} est vide.")
+        raise Unusable(_("Le fichier {name} est vide.").format(name=name))
     if len(data) > NOTEBOOK_BYTES:
         raise too_big(name, len(data))
     if data[:5] == b"%PDF-":
-        raise Unusable(f"Le fichier {name} est un PDF : rendez le notebook lui-même.")
+        raise Unusable(_("Le fichier {name} est un PDF : rendez le notebook lui-même.").format(name=name))
     for encoding in ("utf-8-sig", "utf-16", "cp1252"):
         if encoding == "utf-16" and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
             continue
@@ -37,27 +44,31 @@ def decoded(data: bytes, name: str) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise Unusable(f"Le fichier {name} n'est pas un texte lisible : enregistrez-le de nouveau depuis JupyterLab.")
+    message = _("Le fichier {name} n'est pas un texte lisible : enregistrez-le de nouveau depuis JupyterLab.")
+    raise Unusable(message.format(name=name))
 
 
 def too_big(name: str, size: int) -> Unusable:
     """The error for a notebook of `size` bytes."""
-    return Unusable(
-        f"Le notebook {name} pèse {size // 10**6} Mo : effacez les sorties des cellules "
-        "(« Restart Kernel and Clear Outputs »), enregistrez et rendez-le de nouveau."
+    message = _(
+        "Le notebook {name} pèse {size} Mo : effacez les sorties des cellules (« Restart Kernel and Clear Outputs »), "
+        "enregistrez et rendez-le de nouveau."
     )
+    return Unusable(message.format(name=name, size=size // 10**6))
 
 
 def parsed(text: str, name: str) -> NotebookNode:
     """The notebook in a text, in format 4, with all that it holds; its sources are strings.  Raises `Unusable`."""
+    other = _("Le fichier {name} n'est pas un notebook : rendez le fichier .ipynb de JupyterLab.").format(name=name)
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
         if text.lstrip().startswith(("{", "[")):
-            raise Unusable(f"Le fichier {name} est incomplet ou abîmé : rendez-le de nouveau.") from None
-        raise Unusable(f"Le fichier {name} n'est pas un notebook : rendez le fichier .ipynb de JupyterLab.") from None
+            message = _("Le fichier {name} est incomplet ou abîmé : rendez-le de nouveau.")
+            raise Unusable(message.format(name=name)) from None
+        raise Unusable(other) from None
     if not isinstance(raw, dict) or not isinstance(raw.get("cells", raw.get("worksheets")), list):
-        raise Unusable(f"Le fichier {name} n'est pas un notebook : rendez le fichier .ipynb de JupyterLab.")
+        raise Unusable(other)
     try:
         raw.setdefault("metadata", {})
         notebook = nbformat.convert(nbformat.reader.reads(json.dumps(raw)), 4)
@@ -87,10 +98,10 @@ def bare(text: str, name: str) -> NotebookNode:
 
 
 def _invalid(name: str, error: Exception) -> Unusable:
-    return Unusable(
-        f"Le fichier {name} n'est pas un notebook valable ({type(error).__name__}) : enregistrez-le de nouveau "
-        "depuis JupyterLab."
+    message = _(
+        "Le fichier {name} n'est pas un notebook valable ({error}) : enregistrez-le de nouveau depuis JupyterLab."
     )
+    return Unusable(message.format(name=name, error=type(error).__name__))
 
 
 def _sound(cell: NotebookNode) -> NotebookNode:

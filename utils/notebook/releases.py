@@ -13,7 +13,8 @@ from nbformat import NotebookNode
 from utils.environment import ROOT
 from utils.files import natural
 from utils.labs import INDEX, read
-from utils.notebook.cells import FRENCH, Unusable, course, grade_id, parsed, same
+from utils.language import _
+from utils.notebook.cells import FRENCH, Unusable, course, decoded, grade_id, language, parsed, same
 from utils.notebook.matching import RECOGNISED, edition, recognised
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -42,9 +43,14 @@ def released(lab: str, language: str = FRENCH) -> NotebookNode:
     text, path = at("HEAD", lab, language), path_of(lab, language)
     if text is None:
         if not path.exists():
-            raise Unusable(f"Le TP « {lab} » n'existe pas ici (TP connus : {', '.join(labs())}).")
+            raise _unknown(lab)
         text = path.read_text(encoding="utf-8")
     return parsed(text, f"{lab}.ipynb")
+
+
+def _unknown(lab: str) -> Unusable:
+    message = _("Le TP « {lab} » n'existe pas ici (TP connus : {known}).")
+    return Unusable(message.format(lab=lab, known=", ".join(labs())))
 
 
 def released_for(notebook: NotebookNode, lab: str) -> NotebookNode:
@@ -103,18 +109,32 @@ def origin(notebook: NotebookNode, releases: list[NotebookNode]) -> NotebookNode
 def identified(notebook: NotebookNode, name: str, lab: str | None = None) -> str:
     """The lab that a notebook is a copy of.  Raises `Unusable`: none, or another than `lab`."""
     if not any(cell.source.strip() for cell in notebook.cells):
-        raise Unusable(f"Le notebook {name} est vide : il ne contient aucune cellule écrite.")
+        raise Unusable(_("Le notebook {name} est vide : il ne contient aucune cellule écrite.").format(name=name))
     if lab is not None and lab not in labs():
-        raise Unusable(f"Le TP « {lab} » n'existe pas ici (TP connus : {', '.join(labs())}).")
+        raise _unknown(lab)
     best = _lab(notebook)
     if best is None:
-        raise Unusable(
-            f"Le notebook {name} n'est celui d'aucun TP du cours ({', '.join(labs())}) : ses cellules n'ont pas été "
-            "reconnues. Est-ce le bon fichier ?"
+        message = _(
+            "Le notebook {name} n'est celui d'aucun TP du cours ({known}) : ses cellules n'ont pas été reconnues. "
+            "Est-ce le bon fichier ?"
         )
+        raise Unusable(message.format(name=name, known=", ".join(labs())))
     if lab is not None and best != lab:
-        raise Unusable(f"Le notebook {name} n'est pas celui du TP {lab} : ses cellules sont celles de {best}.")
+        message = _("Le notebook {name} n'est pas celui du TP {lab} : ses cellules sont celles de {other}.")
+        raise Unusable(message.format(name=name, lab=lab, other=best))
     return best
+
+
+def spoken(path: Path) -> str:
+    """The language of the notebook in a file: as it says, else as its cells tell; empty if neither does."""
+    try:
+        notebook = parsed(decoded(path.read_bytes(), path.name), path.name)
+        if said := course(notebook).get("language"):
+            return said
+        lab = _lab(notebook)
+        return language(released_for(notebook, lab)) if lab else ""
+    except (OSError, Unusable):
+        return ""
 
 
 def _lab(notebook: NotebookNode) -> str | None:

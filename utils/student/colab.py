@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from utils.environment import ROOT
+from utils.language import _
 
 INTERFACE = {"jupyterlab", "notebook", "ipykernel", "jupyter-client"}  # Colab brings its own
 
@@ -51,9 +52,9 @@ def main() -> int:
     """Install what is missing; return pip's exit code."""
     packages = missing()
     if not packages:
-        print("Toutes les bibliothèques du cours sont là.")
+        print(_("Toutes les bibliothèques du cours sont là."))
         return 0
-    print("Installation de :", ", ".join(packages), flush=True)
+    print(_("Installation de : {names}").format(names=", ".join(packages)), flush=True)
     if not any(package.startswith("torch==") for package in packages):
         packages.append(f"torch=={metadata.version('torch')}")  # what is there stays: pip fails rather than change it
     return subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *packages]).returncode

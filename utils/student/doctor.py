@@ -2,9 +2,10 @@
 
     python -m utils.student.doctor [--deep] [lab …]
 
-Prints lines that start with [OK], [WARN] or [FAIL], in French; the exit code is 1 if there is a [FAIL].
-Nothing is imported at the top but the standard library, so that it can tell what is missing; what takes seconds to
-import comes last.  What each lab needs is said in notebooks/labs.json; where labs are named, only that counts.
+Prints lines that start with [OK], [WARN] or [FAIL], in the language of COURSE_LANG; the exit code is 1 if there
+is a [FAIL].  Nothing is imported at the top but the standard library, so that it can tell what is missing; what takes
+seconds to import comes last.  What each lab needs is said in notebooks/labs.json; where labs are named, only that
+counts.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from utils import environment
 from utils import labs as course
 from utils.environment import ROOT
 from utils.labs import Needs
-from utils.language import figure
+from utils.language import N_, _, figure, ngettext
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported, as in pyproject.toml
 GIB = 2**30
@@ -48,9 +49,10 @@ def diagnose(deep: bool, labs: list[Needs]) -> Iterator[Line]:
         try:
             yield from check(deep, labs)
         except ImportError as error:
-            yield Line("FAIL", f"{name} : {error}", INSTALL)
+            yield Line("FAIL", _("{what} : {told}").format(what=_(name), told=error), INSTALL)
         except Exception as error:
-            yield Line("FAIL", f"{name} : {type(error).__name__} : {error}")
+            told = _("{what} : {told}").format(what=type(error).__name__, told=error)
+            yield Line("FAIL", _("{what} : {told}").format(what=_(name), told=told))
 
 
 def python_lines(version: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Line]:
@@ -60,10 +62,10 @@ def python_lines(version: tuple[int, ...] = sys.version_info[:3]) -> Iterator[Li
     if oldest <= version[:2] <= newest:
         yield Line("OK", shown)
     else:
-        wanted = f"{'.'.join(map(str, oldest))} à {'.'.join(map(str, newest))}"
-        yield Line("FAIL", shown, f"il faut Python {wanted}")
+        ends = {"oldest": ".".join(map(str, oldest)), "newest": ".".join(map(str, newest))}
+        yield Line("FAIL", shown, _("il faut Python {oldest} à {newest}").format(**ends))
     if importlib.util.find_spec("pip") is None:
-        yield Line("WARN", "pip est absent : les modèles ne pourront pas venir", "python -m ensurepip --upgrade")
+        yield Line("WARN", _("pip est absent : les modèles ne pourront pas venir"), "python -m ensurepip --upgrade")
 
 
 def package_lines(
@@ -88,11 +90,13 @@ def package_lines(
         installed, pin = version_of(name), pinned.get(name)
         mend = f'python -m pip install "{name}=={pin}"' if pin else INSTALL
         if installed is None:
-            yield Line("FAIL", f"{name} est absent", mend)
+            yield Line("FAIL", _("{name} est absent").format(name=name), mend)
         elif not requirement.specifier.contains(installed, prereleases=True):
-            yield Line("FAIL", f"{name} {installed} ; il faut {requirement.specifier}", mend)
+            told = _("{name} {version} ; il faut {wanted}")
+            yield Line("FAIL", told.format(name=name, version=installed, wanted=requirement.specifier), mend)
         elif pin and Version(installed).public != Version(pin).public:
-            yield Line("WARN", f"{name} {installed} ; le cours est testé avec {pin}", mend)
+            told = _("{name} {version} ; le cours est testé avec {pin}")
+            yield Line("WARN", told.format(name=name, version=installed, pin=pin), mend)
         else:
             yield Line("OK", f"{name} {installed}")
     unnamed = {name: (version_of(name), pin) for name, pin in pinned.items() if others and name not in names}
@@ -102,7 +106,8 @@ def package_lines(
         if installed is not None and Version(installed).public != Version(pin).public
     ]
     if different:
-        yield Line("WARN", f"autres versions que celles testées (entre parenthèses) : {', '.join(different)}", INSTALL)
+        told = _("autres versions que celles testées (entre parenthèses) : {names}")
+        yield Line("WARN", told.format(names=", ".join(different)), INSTALL)
 
 
 def extra_lines(users: dict[str, list[str]], extras: dict[str, list[str]], *known) -> Iterator[Line]:
@@ -124,33 +129,36 @@ def cached_lines(module: str, entries: dict, users: dict[str, list[str]], deep: 
         folder, mend = entries[name], f"python -m {module} fetch {name}"
         shown = f"{name} ({', '.join(labs)})"
         if not folder.is_intact():
-            yield Line("FAIL", f"{shown} : absent ou incomplet", mend)
+            yield Line("FAIL", _("{name} : absent ou incomplet").format(name=shown), mend)
         elif deep and (damaged := folder.damaged_files()):
-            yield Line("FAIL", f"{shown} : abîmé ({', '.join(damaged)})", mend)
+            told = _("{name} : abîmé ({files})")
+            yield Line("FAIL", told.format(name=shown, files=", ".join(damaged)), mend)
         else:
-            yield Line("OK", f"{shown} : présent" + (", empreintes justes" if deep else ""))
+            told = _("{name} : présent, empreintes justes") if deep else _("{name} : présent")
+            yield Line("OK", told.format(name=shown))
 
 
 def memory_lines(total: float, available: float, needed: float) -> Iterator[Line]:
     """Memory, in GiB; `needed`: by the heaviest lab, at its peak."""
-    shown = f"mémoire : {_number(available)} Gio libres sur {_number(total)}"
+    shown = _("mémoire : {free} Gio libres sur {total}").format(free=_number(available), total=_number(total))
     if total < needed:
-        yield Line("FAIL", shown, f"les TP demandent {_number(needed)} Gio : essayez Colab")
+        yield Line("FAIL", shown, _("les TP demandent {needed} Gio : essayez Colab").format(needed=_number(needed)))
     elif available < needed:
-        yield Line("WARN", shown, "fermez des programmes et les notebooks qui ne servent plus")
+        yield Line("WARN", shown, _("fermez des programmes et les notebooks qui ne servent plus"))
     else:
         yield Line("OK", shown)
 
 
 def disk_lines(folder: Path, free: float, writable: bool) -> Iterator[Line]:
     """Room, in GiB, and right to write where the models are kept."""
+    room = _("disque : {free} Gio libres pour {folder}").format(free=_number(free), folder=folder)
     if not writable:
-        yield Line("WARN", f"cache {folder} : lecture seule", "choisissez un autre dossier avec COURSE_CACHE=…")
+        mend = _("choisissez un autre dossier avec COURSE_CACHE=…")
+        yield Line("WARN", _("cache {folder} : lecture seule").format(folder=folder), mend)
     elif free < NEEDED_DISK:
-        mend = "libérez de la place, ou choisissez un autre disque avec COURSE_CACHE=…"
-        yield Line("WARN", f"disque : {_number(free)} Gio libres pour {folder}", mend)
+        yield Line("WARN", room, _("libérez de la place, ou choisissez un autre disque avec COURSE_CACHE=…"))
     else:
-        yield Line("OK", f"disque : {_number(free)} Gio libres pour {folder}")
+        yield Line("OK", room)
 
 
 def _python(deep: bool, labs: list[Needs]) -> Iterator[Line]:
@@ -177,7 +185,7 @@ def _models(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     from utils import models
 
     if models.profile() == "hub":
-        return iter([Line("OK", "COURSE_MODELS=hub : les modèles viennent du hub")])
+        return iter([Line("OK", _("COURSE_MODELS=hub : les modèles viennent du hub"))])
     users = course.users(labs, "models")
     return cached_lines("utils.models", {role: models.cached(role) for role in users}, users, deep)
 
@@ -204,27 +212,28 @@ def _disk(deep: bool, labs: list[Needs]) -> Iterator[Line]:
 
 
 def _processor(deep: bool, labs: list[Needs]) -> Iterator[Line]:
-    threads = environment.threads()
-    yield Line("OK", f"processeur : {threads} cœur{'s' if threads > 1 else ''} pour les calculs")
+    count = environment.threads()
+    told = ngettext("processeur : {count} cœur pour les calculs", "processeur : {count} cœurs pour les calculs", count)
+    yield Line("OK", told.format(count=count))
 
 
 def _gpu(deep: bool, labs: list[Needs]) -> Iterator[Line]:
     import torch
 
     if torch.cuda.is_available():
-        yield Line("OK", f"GPU : {torch.cuda.get_device_name()}")
+        yield Line("OK", _("GPU : {name}").format(name=torch.cuda.get_device_name()))
     else:
-        yield Line("OK", "GPU : aucun (aucun TP n'en a besoin)")
+        yield Line("OK", _("GPU : aucun (aucun TP n'en a besoin)"))
 
 
 CHECKS: dict[str, Callable[[bool, list[Needs]], Iterator[Line]]] = {
     "Python": _python,
-    "bibliothèques": _packages,
-    "modèles": _models,
-    "corpus": _corpora,
-    "mémoire": _memory,
-    "disque": _disk,
-    "processeur": _processor,
+    N_("bibliothèques"): _packages,
+    N_("modèles"): _models,
+    N_("corpus"): _corpora,
+    N_("mémoire"): _memory,
+    N_("disque"): _disk,
+    N_("processeur"): _processor,
     "GPU": _gpu,
 }
 
@@ -236,10 +245,10 @@ def _number(value: float) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Print every finding; return 1 if something must be mended, else 0."""
     name = "python -m utils.student.doctor"
-    parser = argparse.ArgumentParser(prog=name, description="Ce qui marche sur cette machine.")
-    parser.add_argument("--deep", action="store_true", help="vérifie aussi l'empreinte de chaque fichier du cache")
-    parser.add_argument("--brief", action="store_true", help="ne dit que ce qui ne va pas")
-    parser.add_argument("labs", nargs="*", metavar="tp", help="ne regarde que ce que ces TP demandent")
+    parser = argparse.ArgumentParser(prog=name, description=_("Ce qui marche sur cette machine."))
+    parser.add_argument("--deep", action="store_true", help=_("vérifie aussi l'empreinte de chaque fichier du cache"))
+    parser.add_argument("--brief", action="store_true", help=_("ne dit que ce qui ne va pas"))
+    parser.add_argument("labs", nargs="*", metavar=_("tp"), help=_("ne regarde que ce que ces TP demandent"))
     options = parser.parse_args(arguments)
     try:
         labs = course.chosen(options.labs)
@@ -252,7 +261,8 @@ def main(arguments: list[str] | None = None) -> int:
         failures += line.status == "FAIL"
     if options.brief and not failures:
         return 0
-    print(f"\n{failures} point{'s' if failures > 1 else ''} à régler ([FAIL])." if failures else "\nTout est prêt.")
+    left = ngettext("{count} point à régler ([FAIL]).", "{count} points à régler ([FAIL]).", failures)
+    print("\n" + (left.format(count=failures) if failures else _("Tout est prêt.")))
     return int(failures > 0)
 
 

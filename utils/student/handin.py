@@ -5,7 +5,8 @@
 
 In a notebook, for instance on Colab: `from utils.student.handin import hand_in; hand_in("tp1_mlm.ipynb")`.
 The student's file is read, never written.  The archive, `rendu_<lab>.zip`, stands beside it and holds it as it is,
-under the lab's name.  Everything printed is in French; the exit code is 1 if a file could not be handed in.
+under the lab's name.  What is printed is in the notebook's language; the exit code is 1 if a file could not be
+handed in.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from nbformat import NotebookNode
 
 from utils.environment import ROOT, cache_dir
 from utils.files import set_aside, whole
+from utils.language import _, ngettext, speaking
 from utils.notebook import releases
 from utils.notebook.cells import TODO, Unusable, bare, decoded, exercise, grade_id, language, locked, parsed, role, same
 from utils.notebook.demos import left_out
@@ -62,8 +64,9 @@ def notebook_at(path: str | Path) -> Path:
         inside = sorted(p for p in path.glob("*.ipynb") if ".avant-" not in p.name)
         lab = [p for p in inside if p.stem == path.resolve().name]
         if len(lab or inside) != 1:
-            shown = ", ".join(p.name for p in inside) or "aucun"
-            raise Unusable(f"Le dossier {path} contient plusieurs notebooks, ou aucun ({shown}) : indiquez lequel.")
+            shown = ", ".join(p.name for p in inside) or _("aucun")
+            message = _("Le dossier {path} contient plusieurs notebooks, ou aucun ({shown}) : indiquez lequel.")
+            raise Unusable(message.format(path=path, shown=shown))
         return (lab or inside)[0]
     if not path.exists():
         # `tp1_mlm.ipynb`, asked for from the course's folder
@@ -71,18 +74,19 @@ def notebook_at(path: str | Path) -> Path:
             return there
         raise Unusable(_not_there(path))
     if path.suffix != ".ipynb":
-        kind = f"un fichier {path.suffix}" if path.suffix else "sans extension"
-        raise Unusable(f"Le fichier {path.name} est {kind} : indiquez le notebook lui-même (.ipynb).")
+        kind = _("un fichier {suffix}").format(suffix=path.suffix) if path.suffix else _("sans extension")
+        message = _("Le fichier {name} est {kind} : indiquez le notebook lui-même (.ipynb).")
+        raise Unusable(message.format(name=path.name, kind=kind))
     return path
 
 
 def _not_there(path: Path) -> str:
-    message = f"Le fichier {path} n'existe pas"
+    message = _("Le fichier {path} n'existe pas").format(path=path)
     near = sorted(p.name for p in path.parent.glob("*.ipynb")) if path.parent.is_dir() else []
     if near:
-        message += f" (dans ce dossier : {', '.join(near[:5])})"
+        message += _(" (dans ce dossier : {names})").format(names=", ".join(near[:5]))
     if "google.colab" in sys.modules:
-        message += (
+        message += _(
             ". Sur Colab, votre copie est dans Google Drive : exécutez « from google.colab import drive » puis "
             "« drive.mount('/content/drive') », et donnez le chemin « /content/drive/MyDrive/Colab Notebooks/… »"
         )
@@ -97,10 +101,11 @@ def read(path: Path, lab: str | None = None) -> Copy:
     found = releases.identified(bare(text, path.name), path.name, lab)
     announced = releases.named(path.name)
     if lab is None and announced and announced != found:
-        raise Unusable(
-            f"Le fichier {path.name} contient le TP {found}, et non {announced} : rendez l'autre fichier, ou confirmez "
-            f"avec « --lab {found} »."
+        message = _(
+            "Le fichier {name} contient le TP {found}, et non {announced} : rendez l'autre fichier, ou confirmez "
+            "avec « --lab {found} »."
         )
+        raise Unusable(message.format(name=path.name, found=found, announced=announced))
     release = releases.released_for(notebook, found)
     return Copy(path, data, text, notebook, found, release, known(notebook.cells, release.cells))
 
@@ -108,15 +113,23 @@ def read(path: Path, lab: str | None = None) -> Copy:
 # -------------------------------------------------------------------------------------------------- what is there
 def findings(copy: Copy) -> Iterator[Line]:
     """What can be said without executing: the lab, its exercise cells, what is not treated yet."""
-    renamed = "" if copy.path.name == f"{copy.lab}.ipynb" else f" ; dans l'archive, il s'appellera {copy.lab}.ipynb"
-    saved = time.strftime("%d/%m/%Y à %H:%M", time.localtime(copy.path.stat().st_mtime))
-    yield Line("OK", f"c'est le TP {copy.lab}, enregistré le {saved}{renamed}")
+    saved = time.localtime(copy.path.stat().st_mtime)
+    # The form of a date is a message too: the day before the month in French, the year first in English.
+    values = {"lab": copy.lab, "saved": time.strftime(_("%d/%m/%Y à %H:%M"), saved)}
+    if copy.path.name == f"{copy.lab}.ipynb":
+        told = _("c'est le TP {lab}, enregistré le {saved}")
+    else:
+        told = _("c'est le TP {lab}, enregistré le {saved} ; dans l'archive, il s'appellera {lab}.ipynb")
+    yield Line("OK", told.format(**values))
     if releases.is_certain(copy.lab, copy.path, copy.language):
         yield from _cells(copy)
     else:
         yield Line(
             "WARN",
-            "sans git, rien ici ne dit ce que ce notebook contenait à l'origine : ses cellules n'ont pas été comparées",
+            _(
+                "sans git, rien ici ne dit ce que ce notebook contenait à l'origine : ses cellules n'ont pas été "
+                "comparées"
+            ),
         )
     yield from _untouched(copy)
 
@@ -127,48 +140,64 @@ def _cells(copy: Copy) -> Iterator[Line]:
     answers = [ours for ours in missing if role(copy.release.cells[ours]) in ("solution", "answer")]
     others = [ours for ours in missing if ours not in answers]
     if answers:
+        told = ngettext(
+            "il manque votre réponse ({count} cellule) : {titles}",
+            "il manque votre réponse ({count} cellules) : {titles}",
+            len(answers),
+        )
         yield Line(
             "WARN",
-            f"il manque votre réponse ({_number(len(answers), 'cellule')}) : {_titles(copy, answers)}",
-            "remettez-la dans une copie neuve du TP : sans elle, l'exercice vaut 0",
+            told.format(count=len(answers), titles=_titles(copy, answers)),
+            _("remettez-la dans une copie neuve du TP : sans elle, l'exercice vaut 0"),
         )
     if others:
+        told = ngettext(
+            "il manque {count} cellule de vérification ou de données : {titles}",
+            "il manque {count} cellules de vérification ou de données : {titles}",
+            len(others),
+        )
         yield Line(
             "WARN",
-            f"il manque {_number(len(others), 'cellule')} de vérification ou de données : {_titles(copy, others)}",
-            "la correction reprendra celles du TP, et vos réponses sont là ; ici, ces points ne sont pas comptés",
+            told.format(count=len(others), titles=_titles(copy, others)),
+            _("la correction reprendra celles du TP, et vos réponses sont là ; ici, ces points ne sont pas comptés"),
         )
     edited = [
         ours for ours, index in copy.place.items()
         if locked(copy.release.cells[ours]) and not same(copy.notebook.cells[index], copy.release.cells[ours])
     ]  # fmt: skip
     if edited and _is_older(copy, edited):
-        yield Line(
-            "WARN",
-            f"cette copie vient d'une version antérieure du TP ({_number(len(edited), 'cellule')} ont changé depuis)",
-            f'python -m utils.student.update "{copy.path.name}" les met à jour et garde vos réponses',
+        told = ngettext(
+            "cette copie vient d'une version antérieure du TP ({count} cellule a changé depuis)",
+            "cette copie vient d'une version antérieure du TP ({count} cellules ont changé depuis)",
+            len(edited),
         )
+        mend = _('python -m utils.student.update "{name}" la met à jour et garde vos réponses')
+        yield Line("WARN", told.format(count=len(edited)), mend.format(name=copy.path.name))
     elif edited:
+        told = ngettext(
+            "vous avez modifié {count} cellule de vérification ou de données : {titles}",
+            "vous avez modifié {count} cellules de vérification ou de données : {titles}",
+            len(edited),
+        )
         yield Line(
             "WARN",
-            f"vous avez modifié {_number(len(edited), 'cellule')} de vérification ou de données : "
-            + _titles(copy, edited),
-            "la correction reprendra celles du TP : ne comptez pas sur vos changements",
+            told.format(count=len(edited), titles=_titles(copy, edited)),
+            _("la correction reprendra celles du TP : ne comptez pas sur vos changements"),
         )
     ours = {grade_id(copy.release.cells[i]) for i in ids}
     twice = [c for i, c in enumerate(copy.notebook.cells) if grade_id(c) in ours and i not in copy.found]
     if twice:
         names = ", ".join(dict.fromkeys(exercise(cell) for cell in twice))
-        yield Line(
-            "WARN", f"{_number(len(twice), 'cellule')} en double ({names})", "gardez une seule fois votre réponse"
-        )
-    order = [ours for _, ours in sorted(copy.found.items()) if grade_id(copy.release.cells[ours])]
+        told = ngettext("{count} cellule en double ({names})", "{count} cellules en double ({names})", len(twice))
+        yield Line("WARN", told.format(count=len(twice), names=names), _("gardez une seule fois votre réponse"))
+    order = [ours for _index, ours in sorted(copy.found.items()) if grade_id(copy.release.cells[ours])]
     if order != sorted(order):
-        yield Line("WARN", "des cellules d'exercice ont changé de place", "la correction rétablira l'ordre du TP")
+        yield Line("WARN", _("des cellules d'exercice ont changé de place"), _("la correction rétablira l'ordre du TP"))
     if not (missing or edited or twice or order != sorted(order)):
-        yield Line("OK", f"les {len(ids)} cellules d'exercice sont là, et celles du TP sont intactes")
+        told = _("les {count} cellules d'exercice sont là, et celles du TP sont intactes")
+        yield Line("OK", told.format(count=len(ids)))
     if not any(grade_id(cell) for cell in copy.notebook.cells):
-        yield Line("OK", "les repères du TP ont été perdus (par un autre éditeur ?) : la correction les rétablira")
+        yield Line("OK", _("les repères du TP ont été perdus (par un autre éditeur ?) : la correction les rétablira"))
 
 
 def _is_older(copy: Copy, edited: Sequence[int]) -> bool:
@@ -194,11 +223,14 @@ def _untouched(copy: Copy) -> Iterator[Line]:
     todo = untouched(copy)
     total = sum(role(cell) in ("solution", "answer") for cell in copy.release.cells)
     if len(todo) == total:
-        yield Line("WARN", "aucun exercice n'est encore traité", "est-ce le bon fichier ? l'avez-vous enregistré ?")
+        mend = _("est-ce le bon fichier ? l'avez-vous enregistré ?")
+        yield Line("WARN", _("aucun exercice n'est encore traité"), mend)
     elif todo:
-        yield Line("WARN", f"pas encore traité ({len(todo)} sur {total}) : {_titles(copy, todo)}")
+        told = _("pas encore traité ({count} sur {total}) : {titles}")
+        yield Line("WARN", told.format(count=len(todo), total=total, titles=_titles(copy, todo)))
     else:
-        yield Line("OK", f"les {total} exercices sont traités" if total > 1 else "l'exercice est traité")
+        told = ngettext("l'exercice est traité", "les {count} exercices sont traités", total)
+        yield Line("OK", told.format(count=total))
 
 
 def title(release: NotebookNode, index: int) -> str:
@@ -212,11 +244,7 @@ def title(release: NotebookNode, index: int) -> str:
 
 
 def _titles(copy: Copy, indexes: Sequence[int]) -> str:
-    return " ; ".join(dict.fromkeys(title(copy.release, index) for index in indexes))
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' if count > 1 else ''}"
+    return _(" ; ").join(dict.fromkeys(title(copy.release, index) for index in indexes))
 
 
 # ---------------------------------------------------------------------------------------------- whether it runs
@@ -249,17 +277,18 @@ def execute(copy: Copy) -> NotebookNode:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "COURSE_CACHE": str(cache_dir()),
         "COURSE_BUDGET": "small",
+        "COURSE_LANG": copy.language,  # that of the points and errors quoted below
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        tqdm(total=len(code), desc="exécution", unit="cellule", leave=False) as bar,
+        tqdm(total=len(code), desc=_("exécution"), unit=_("cellule"), leave=False) as bar,
     ):
         client = Client(
             notebook, timeout=CELL_SECONDS, interrupt_on_timeout=True, allow_errors=True, shutdown_kernel="immediate",
             resources={"metadata": {"path": folder}}, extra_arguments=["--IPKernelApp.log_level=40"],
-            on_cell_executed=lambda **_: bar.update(),
+            on_cell_executed=lambda **_told: bar.update(),
         )  # fmt: skip
         client.execute(env=env)
     return notebook
@@ -271,55 +300,69 @@ def outcome(copy: Copy, executed: NotebookNode) -> Iterator[Line]:
     for index, cell in enumerate(executed.cells):
         errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
         if errors:
-            stopped.append(f"{_where(copy, index)} : {_told(errors[0])}")
+            stopped.append(_pair(_where(copy, index), _told(errors[0])))
     if stopped:
-        shown = "".join(f"\n       {line}" for line in stopped[:5])
-        more = f"\n       … et {len(stopped) - 5} autres" if len(stopped) > 5 else ""
+        count, more = len(stopped), len(stopped) - 5
+        told = ngettext("{count} cellule en erreur :", "{count} cellules en erreur :", count).format(count=count)
+        rest = ngettext("… et {count} autre", "… et {count} autres", more).format(count=more)
         yield Line(
             "WARN",
-            f"{_number(len(stopped), 'cellule')} en erreur :{shown}{more}",
-            "si c'est une réponse, elle ne rapportera sans doute aucun point : corrigez-la, enregistrez, relancez",
+            told + _listed(stopped[:5] + [rest] * (more > 0)),
+            _("si c'est une réponse, elle ne rapportera sans doute aucun point : corrigez-la, enregistrez, relancez"),
         )
     else:
         both = zip(copy.notebook.cells, executed.cells, strict=True)
         skipped = sum(cell.source != "" and run.source == "" for cell, run in both)
-        demos = f" (sauf {_number(skipped, 'démonstration')}, dont la note ne dépend pas)" if skipped else ""
-        yield Line("OK", f"toutes les cellules s'exécutent, du début à la fin{demos}")
+        told = _("toutes les cellules s'exécutent, du début à la fin")
+        if skipped:
+            told = ngettext(
+                "toutes les cellules s'exécutent, du début à la fin (sauf {count} démonstration, dont la note ne "
+                "dépend pas)",
+                "toutes les cellules s'exécutent, du début à la fin (sauf {count} démonstrations, dont la note ne "
+                "dépend pas)",
+                skipped,
+            ).format(count=skipped)
+        yield Line("OK", told)
     points, forgotten, unreadable = [], [], []
     for ours, original in enumerate(copy.release.cells):
         check = role(original) == "check" and ours in copy.place
         found = shown_by(executed.cells[copy.place[ours]]) if check else None
         if found:
             name = title(copy.release, ours)
-            points += [f"{name} : {found.told}"] if found.attempted else []
+            points += [_pair(name, found.told)] if found.attempted else []
             failed = [test for test in found.tests if test.state is State.WRONG and not test.of]
-            unreadable += [f"{name} : {test.title}. {test.told.splitlines()[0]}" for test in failed]
+            unreadable += [_pair(name, f"{test.title}. {test.told.splitlines()[0]}") for test in failed]
             work = [i for i in untouched(copy) if exercise(copy.release.cells[i]) == exercise(original)]
             todo = any(test.state is State.UNTOUCHED for test in found.tests)
             forgotten += [ours] if todo and not work else []
     if forgotten:
-        yield Line(
-            "WARN",
-            f"vous avez écrit, mais la vérification dit « pas encore traité » : {_titles(copy, forgotten)}",
-            "retirez la ligne « raise ToDo »",
-        )
+        told = _("vous avez écrit, mais la vérification dit « pas encore traité » : {titles}")
+        yield Line("WARN", told.format(titles=_titles(copy, forgotten)), _("retirez la ligne « raise ToDo »"))
     if unreadable:
-        shown = "".join(f"\n       {line}" for line in unreadable)
-        yield Line("WARN", f"une vérification échoue :{shown}", "corrigez, enregistrez, relancez")
+        told = _("une vérification échoue :")
+        yield Line("WARN", told + _listed(unreadable), _("corrigez, enregistrez, relancez"))
     if points:
-        yield Line("OK", "vos points, sur les tests visibles :" + "".join(f"\n       {line}" for line in points))
+        yield Line("OK", _("vos points, sur les tests visibles :") + _listed(points))
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "".join(f"\n       {line}" for line in lines)
+
+
+def _pair(what: str, told: str) -> str:
+    return _("{what} : {told}").format(what=what, told=told)
 
 
 def _where(copy: Copy, index: int) -> str:
     if index in copy.found and grade_id(copy.release.cells[copy.found[index]]):
         return title(copy.release, copy.found[index])
     lines = [line for line in copy.notebook.cells[index].source.splitlines() if line.strip()]
-    return f"« {lines[0].strip()[:50]} »" if lines else "vide"
+    return _("« {text} »").format(text=lines[0].strip()[:50]) if lines else _("vide")
 
 
 def _told(error: NotebookNode) -> str:
     text = str(error.evalue).splitlines()
-    return f"{error.ename}" + (f" : {text[0][:120]}" if text and text[0] else "")
+    return _pair(error.ename, text[0][:120]) if text and text[0] else str(error.ename)
 
 
 # ---------------------------------------------------------------------------------------------------- the archive
@@ -327,7 +370,8 @@ def archive(copy: Copy, folder: Path, files: Sequence[Path] = ()) -> tuple[Path,
     """Write the archive, at once or not at all; gives its path, and where an earlier one is kept, if there was one."""
     names = [f"{copy.lab}.ipynb", *(file.name for file in files)]
     if len(set(names)) < len(names):
-        raise Unusable(f"Deux fichiers de l'archive auraient le même nom ({', '.join(names)}) : renommez-en un.")
+        message = _("Deux fichiers de l'archive auraient le même nom ({names}) : renommez-en un.")
+        raise Unusable(message.format(names=", ".join(names)))
     first = folder / f"rendu_{copy.lab}.zip"
     if _holds(first, {names[0]: copy.data, **{file.name: file.read_bytes() for file in files}}):
         return first, None
@@ -352,19 +396,25 @@ def _holds(path: Path, contents: dict[str, bytes]) -> bool:
 def hand_in(
     path: str | Path, run: bool = True, lab: str | None = None, to: str | Path | None = None, files: Sequence = ()
 ) -> Path | None:
-    """Check a notebook, say in French what there is to say, and write its archive; gives the archive's path, or None.
+    """Check a notebook, say in its language what there is to say, and write its archive; gives the archive's path, or
+    None.
 
     `run`: execute it too.  `lab`: what it must be a copy of.  `to`: the archive's folder (by default the notebook's).
     `files`: what to add to the archive, besides the notebook.
     """
+    with speaking(releases.spoken(Path(path).expanduser())):
+        return _handed_in(path, run, lab, to, files)
+
+
+def _handed_in(path: str | Path, run: bool, lab: str | None, to: str | Path | None, files: Sequence) -> Path | None:
     try:
         place = notebook_at(path)
-        print(f"Vérification de {place}", flush=True)
+        print(_("Vérification de {path}").format(path=place), flush=True)
         copy = read(place, lab)
         extra = [Path(file) for file in files]
         for file in extra:
             if not file.is_file():
-                raise Unusable(f"Le fichier à joindre {file} n'existe pas.")
+                raise Unusable(_("Le fichier à joindre {file} n'existe pas.").format(file=file))
         warned = False
         for line in _lines(copy, run):
             warned |= line.status != "OK"
@@ -374,12 +424,16 @@ def hand_in(
         print(Line("FAIL", str(error)), flush=True)
         return None
     except OSError as error:
-        print(Line("FAIL", f"fichier illisible, ou dossier où l'on ne peut pas écrire : {error}"), flush=True)
+        told = _("fichier illisible, ou dossier où l'on ne peut pas écrire : {error}")
+        print(Line("FAIL", told.format(error=error)), flush=True)
         return None
     if kept:
-        print(Line("OK", f"l'archive de la fois d'avant est gardée sous le nom {kept.name}"))
-    advice = " (relisez d'abord les lignes [WARN])" if warned else ""
-    print(f"→ {target}\n  C'est ce fichier qu'il faut rendre{advice}.", flush=True)
+        told = _("l'archive de la fois d'avant est gardée sous le nom {name}")
+        print(Line("OK", told.format(name=kept.name)))
+    last = _("C'est ce fichier qu'il faut rendre.")
+    if warned:
+        last = _("C'est ce fichier qu'il faut rendre (relisez d'abord les lignes [WARN]).")
+    print(f"→ {target}\n  {last}", flush=True)
     return target
 
 
@@ -389,27 +443,28 @@ def _lines(copy: Copy, run: bool) -> Iterator[Line]:
         try:
             executed = execute(copy)
         except Exception as error:  # a kernel that dies: the copy can be handed in all the same
-            yield Line("WARN", f"l'exécution s'est arrêtée : le noyau Python s'est éteint ({type(error).__name__})")
+            told = _("l'exécution s'est arrêtée : le noyau Python s'est éteint ({error})")
+            yield Line("WARN", told.format(error=type(error).__name__))
         else:
             yield from outcome(copy, executed)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m utils.student.handin", description="Vérifie un notebook et prépare l'archive à rendre."
+        prog="python -m utils.student.handin", description=_("Vérifie un notebook et prépare l'archive à rendre.")
     )
-    parser.add_argument("notebooks", nargs="+", help="un ou plusieurs notebooks, ou leurs dossiers")
-    parser.add_argument("--no-run", action="store_true", help="sans exécuter le notebook")
-    parser.add_argument("--lab", help="le TP rendu, si le nom du fichier en annonce un autre")
-    parser.add_argument("--to", metavar="DOSSIER", help="où écrire l'archive (par défaut : à côté du notebook)")
-    parser.add_argument("--with", dest="files", metavar="FICHIER", action="append", default=[], help="à joindre")
+    parser.add_argument("notebooks", nargs="+", help=_("un ou plusieurs notebooks, ou leurs dossiers"))
+    parser.add_argument("--no-run", action="store_true", help=_("sans exécuter le notebook"))
+    parser.add_argument("--lab", help=_("le TP rendu, si le nom du fichier en annonce un autre"))
+    parser.add_argument("--to", metavar=_("DOSSIER"), help=_("où écrire l'archive (par défaut : à côté du notebook)"))
+    parser.add_argument("--with", dest="files", metavar=_("FICHIER"), action="append", default=[], help=_("à joindre"))
     options = parser.parse_args(arguments)
     done = []
     try:
         for path in options.notebooks:
             done.append(hand_in(path, not options.no_run, options.lab, options.to, options.files))
     except KeyboardInterrupt:
-        print("\nInterrompu : aucune archive n'a été écrite pour ce notebook.")
+        print("\n" + _("Interrompu : aucune archive n'a été écrite pour ce notebook."))
         return 130
     return 0 if all(done) else 1
 

@@ -9,7 +9,7 @@ In a notebook, for instance on Colab: `from utils.student.update import update; 
 Cell by cell, three versions are compared: the release that the copy was made from, the new one, and the student's.
 Answers and cells of the student's own are kept as they are; given cells become those of the new release.  A given cell
 that both have changed becomes the release's, and the student's version is kept below it, as text that is not executed.
-The copy as it was stays beside it (`….avant-<date>.ipynb`).  Everything printed is in French.
+The copy as it was stays beside it (`….avant-<date>.ipynb`).  What is printed is in the copy's language.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from utils.files import free_name, set_aside, whole
+from utils.language import N_, _, ngettext, speaking
 from utils.notebook import releases
 from utils.notebook.cells import Unusable, cell_id, course, exercise, grade_id, role, same
 from utils.notebook.matching import known
@@ -34,8 +35,7 @@ from utils.student.doctor import Line
 from utils.student.handin import Copy, notebook_at, read, title
 
 DIFF_LINES = 12  # of a changed cell, how many lines of its difference are shown
-ROLES = {"solution": "code", "check": "vérification", "answer": "réponse", "given": "donné"}
-KEPT = "Votre version de la cellule ci-dessus, avant la mise à jour (gardée comme texte, non exécutée) :"
+ROLES = {"solution": N_("code"), "check": N_("vérification"), "answer": N_("réponse"), "given": N_("donné")}
 
 
 @dataclass
@@ -119,7 +119,8 @@ def _one(theirs: NotebookNode, was: NotebookNode | None, cell: NotebookNode, tol
     if not touched or not theirs.source.strip():
         return [fresh]
     result.clashes.append(told)
-    return [fresh, nbformat.v4.new_raw_cell(f"{KEPT}\n\n{theirs.source}")]
+    kept_as = _("Votre version de la cellule ci-dessus, avant la mise à jour (gardée comme texte, non exécutée) :")
+    return [fresh, nbformat.v4.new_raw_cell(f"{kept_as}\n\n{theirs.source}")]
 
 
 def _text(cell: NotebookNode) -> str:
@@ -152,9 +153,10 @@ def _own_cells(
 def _told(release: NotebookNode, index: int) -> str:
     cell = release.cells[index]
     if exercise(cell):
-        return f"{title(release, index)} ({ROLES.get(role(cell), role(cell))})"
-    first = next((line.strip("# ").strip() for line in cell.source.splitlines() if line.strip("# %")), "cellule vide")
-    return f"« {first[:60]}{'…' if len(first) > 60 else ''} »"
+        return f"{title(release, index)} ({_(ROLES.get(role(cell), role(cell)))})"
+    lines = [line.strip("# ").strip() for line in cell.source.splitlines() if line.strip("# %")]
+    first = lines[0] if lines else _("cellule vide")
+    return _("« {text} »").format(text=first[:60] + "…" * (len(first) > 60))
 
 
 # ------------------------------------------------------------------------------------------------------ one file
@@ -163,20 +165,26 @@ def update(path: str | Path, lab: str | None = None, pull: bool = False) -> bool
 
     `lab`: what it must be a copy of.  `pull`: first bring the course's new release, with git.
     """
+    with speaking(releases.spoken(Path(path).expanduser())):
+        return _updated(path, lab, pull)
+
+
+def _updated(path: str | Path, lab: str | None, pull: bool) -> bool:
     try:
         if pull:
             fetched()
         place = notebook_at(path)
-        print(f"Mise à jour de {place}", flush=True)
+        print(_("Mise à jour de {path}").format(path=place), flush=True)
         copy = read(place, lab)
         if not releases.is_certain(copy.lab, place, copy.language):
-            raise Unusable(
+            message = _(
                 "sans git, rien ici ne dit ce que le TP contient de nouveau. Téléchargez le cours à neuf dans un autre "
-                f'dossier, et donnez-y votre copie : python -m utils.student.update "{place}".'
+                'dossier, et donnez-y votre copie : python -m utils.student.update "{path}".'
             )
+            raise Unusable(message.format(path=place))
         result = merged(copy.notebook, _origin(copy), copy.release)
         if _shown(result.cells) == _shown(copy.notebook.cells):
-            print(Line("OK", "déjà à jour : rien à changer"), flush=True)
+            print(Line("OK", _("déjà à jour : rien à changer")), flush=True)
             return True
         # Colab saves an open notebook by itself, over whatever has been written there: the new one stands beside it.
         beside = "google.colab" in sys.modules
@@ -187,14 +195,16 @@ def update(path: str | Path, lab: str | None = None, pull: bool = False) -> bool
         print(Line("FAIL", str(error)), flush=True)
         return False
     except OSError as error:
-        print(Line("FAIL", f"fichier illisible, ou dossier où l'on ne peut pas écrire : {error}"), flush=True)
+        told = _("fichier illisible, ou dossier où l'on ne peut pas écrire : {error}")
+        print(Line("FAIL", told.format(error=error)), flush=True)
         return False
     for line in _report(result):
         print(line, flush=True)
     print(f"→ {target}", flush=True)
-    print(f"  Vos réponses y sont ; le notebook d'avant la mise à jour reste dans {backup.name}.", flush=True)
+    last = [_("Vos réponses y sont ; le notebook d'avant la mise à jour reste dans {name}.").format(name=backup.name)]
     if not beside:
-        print("  Ouvert dans JupyterLab ? File → Reload Notebook from Disk, avant d'y écrire.", flush=True)
+        last.append(_("Ouvert dans JupyterLab ? File → Reload Notebook from Disk, avant d'y écrire."))
+    print("\n".join(f"  {line}" for line in last), flush=True)
     return True
 
 
@@ -231,7 +241,8 @@ def _written(copy: Copy, result: Merged, target: Path) -> None:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         if not _is_valid(notebook):
-            raise Unusable(f"Le notebook {copy.path.name} est abîmé : enregistrez-le de nouveau depuis JupyterLab.")
+            message = _("Le notebook {name} est abîmé : enregistrez-le de nouveau depuis JupyterLab.")
+            raise Unusable(message.format(name=copy.path.name))
     with whole(target) as partial:
         nbformat.write(notebook, partial)
         shutil.copymode(copy.path, partial)
@@ -246,40 +257,34 @@ def _is_valid(notebook: NotebookNode) -> bool:
 
 
 def _report(result: Merged) -> list[Line]:
+    def changes(cells: list[tuple[str, str, str]]) -> list[str]:
+        return [f"{told}{_difference(before, after)}" for told, before, after in cells]
+
     lines = []
-    for what, cells in (
-        ("cellules du TP qui ont changé", result.changed),
-        ("points de départ qui ont changé, là où votre réponse est gardée", result.starts),
+    for told, items in (
+        (_("cellules du TP qui ont changé : {count}"), changes(result.changed)),
+        (_("points de départ qui ont changé, là où votre réponse est gardée : {count}"), changes(result.starts)),
+        (_("cellules ajoutées : {count}"), result.added),
+        (_("cellules retirées : {count}"), result.removed),
     ):
-        if cells:
-            shown = "".join(f"\n     • {told}{_difference(before, after)}" for told, before, after in cells)
-            lines.append(Line("OK", f"{what} : {len(cells)}{shown}"))
-    for told, names in (("ajoutées", result.added), ("retirées", result.removed)):
-        if names:
-            lines.append(Line("OK", f"cellules {told} : {len(names)}" + "".join(f"\n     • {name}" for name in names)))
+        if items:
+            lines.append(Line("OK", told.format(count=len(items)) + "".join(f"\n     • {item}" for item in items)))
     if result.clashes:
-        lines.append(
-            Line(
-                "WARN",
-                f"cellules que vous aviez modifiées, et qui ont changé : {' ; '.join(result.clashes)}",
-                "votre version est gardée sous la nouvelle, comme texte",
-            )
-        )
+        told = _("cellules que vous aviez modifiées, et qui ont changé : {titles}")
+        mend = _("votre version est gardée sous la nouvelle, comme texte")
+        lines.append(Line("WARN", told.format(titles=_(" ; ").join(result.clashes)), mend))
     if result.orphans:
-        lines.append(
-            Line(
-                "WARN",
-                f"votre travail dans des cellules que le TP n'a plus : {' ; '.join(result.orphans)}",
-                "il est gardé à sa place, mais ne sera pas noté",
-            )
-        )
-    return lines or [Line("OK", "les repères du TP ont été rétablis ; aucun texte n'a changé")]
+        told = _("votre travail dans des cellules que le TP n'a plus : {titles}")
+        mend = _("il est gardé à sa place, mais ne sera pas noté")
+        lines.append(Line("WARN", told.format(titles=_(" ; ").join(result.orphans)), mend))
+    return lines or [Line("OK", _("les repères du TP ont été rétablis ; aucun texte n'a changé"))]
 
 
 def _difference(before: str, after: str) -> str:
     lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
     lines = [line for line in lines if not line.startswith("@@")]
-    more = [f"… et {len(lines) - DIFF_LINES} lignes"] if len(lines) > DIFF_LINES else []
+    left = len(lines) - DIFF_LINES
+    more = [ngettext("… et {count} ligne", "… et {count} lignes", left).format(count=left)] if left > 0 else []
     return "".join(f"\n         {line}" for line in lines[:DIFF_LINES] + more)
 
 
@@ -291,19 +296,23 @@ def fetched() -> None:
     """
     if releases.git("rev-parse", "--abbrev-ref", "@{upstream}") is None:
         raise Unusable(
-            "Ce dossier ne suit aucune adresse git : téléchargez le cours à neuf dans un autre dossier, et donnez-y "
-            'votre copie : python -m utils.student.update "votre copie.ipynb".'
+            _(
+                "Ce dossier ne suit aucune adresse git : téléchargez le cours à neuf dans un autre dossier, et "
+                'donnez-y votre copie : python -m utils.student.update "votre copie.ipynb".'
+            )
         )
     _git("fetch", "--quiet", *(["--unshallow"] if _is_shallow() else []))
     here, there = releases.git("rev-parse", "HEAD"), releases.git("rev-parse", "@{upstream}")
     common = releases.git("merge-base", "HEAD", "@{upstream}")
     if common == there:
-        print(Line("OK", "le cours est à jour"), flush=True)
+        print(Line("OK", _("le cours est à jour")), flush=True)
         return
     if common != here:
         raise Unusable(
-            "ce dossier a des commits que le cours n'a pas : téléchargez le cours à neuf dans un autre dossier, et "
-            'donnez-y votre copie : python -m utils.student.update "votre copie.ipynb".'
+            _(
+                "ce dossier a des commits que le cours n'a pas : téléchargez le cours à neuf dans un autre dossier, et "
+                'donnez-y votre copie : python -m utils.student.update "votre copie.ipynb".'
+            )
         )
     work = {path: path.read_bytes() for path in releases.begun()}
     try:
@@ -315,7 +324,7 @@ def fetched() -> None:
         for path, data in work.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-    print(Line("OK", "le cours a reçu sa nouvelle version"), flush=True)
+    print(Line("OK", _("le cours a reçu sa nouvelle version")), flush=True)
 
 
 def _git(*arguments: str) -> None:
@@ -324,19 +333,20 @@ def _git(*arguments: str) -> None:
     )
     if done.returncode:
         told = (done.stderr or done.stdout).strip().splitlines()
-        raise Unusable(
-            f"git {arguments[0]} a échoué : {' '.join(told[-3:])}. Le réseau fonctionne-t-il ? Si vous avez modifié "
-            "d'autres fichiers du cours que ses notebooks, « git stash » les met de côté."
+        message = _(
+            "git {command} a échoué : {told}. Le réseau fonctionne-t-il ? Si vous avez modifié d'autres fichiers du "
+            "cours que ses notebooks, « git stash » les met de côté."
         )
+        raise Unusable(message.format(command=arguments[0], told=" ".join(told[-3:])))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m utils.student.update", description="Apporte la nouvelle version d'un TP dans votre copie."
+        prog="python -m utils.student.update", description=_("Apporte la nouvelle version d'un TP dans votre copie.")
     )
-    parser.add_argument("notebooks", nargs="*", help="vos copies (par défaut : les TP commencés de notebooks/)")
-    parser.add_argument("--lab", help="le TP, si le nom du fichier en annonce un autre")
-    parser.add_argument("--pull", action="store_true", help="apporte d'abord la nouvelle version du cours, par git")
+    parser.add_argument("notebooks", nargs="*", help=_("vos copies (par défaut : les TP commencés de notebooks/)"))
+    parser.add_argument("--lab", help=_("le TP, si le nom du fichier en annonce un autre"))
+    parser.add_argument("--pull", action="store_true", help=_("apporte d'abord la nouvelle version du cours, par git"))
     options = parser.parse_args(arguments)
     try:
         if options.pull:
@@ -346,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     paths = options.notebooks or releases.begun()
     if not paths:
-        print("Aucun TP commencé dans notebooks/ : ceux qui s'y trouvent sont ceux du cours, à jour.")
+        print(_("Aucun TP commencé dans notebooks/ : ceux qui s'y trouvent sont ceux du cours, à jour."))
     return 0 if all([update(path, options.lab) for path in paths]) else 1
 
 

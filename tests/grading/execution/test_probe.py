@@ -41,7 +41,7 @@ def test_no_false_alarm(engine, student):
 @pytest.mark.parametrize("attack", ["PATCHED_CHECKS", "SHADOWED", "NO_MORE_ASSERTS", "EVERY_CELL_IS_TWO", "RUN_CELL"])
 def test_an_altered_kernel_is_seen(engine, attack):
     outputs, run = executed(engine, {"ex1_double": getattr(red, attack)})
-    assert [output.ename for output in outputs] == ["NoyauAltere"]  # an error: no point
+    assert [output.ename for output in outputs] == ["AlteredKernel"]  # an error: no point
     assert run.altered[0] == "ex1_double"
 
 

@@ -60,17 +60,30 @@ def test_messages_are_grouped_whatever_their_values():
         result("b", "f(3) — obtenu : [1, 'x'] ; attendu : 6."),
         result("c", "f vaut None : n'avez-vous pas oublié le « return » ?"),
     ]
-    rows = report.frequent_messages(class_)
+    rows = report.frequent_messages(class_, {})
     assert [row["students"] for row in rows] == [["a", "b"], ["c"]]
     assert rows[0]["text"] == "f(…) — obtenu : … ; attendu : …."
 
 
 def test_messages_of_one_code_are_one_group():
     class_ = [result("a", "Il manque [SEP].", "special"), result("b", "Il manque [CLS] et [SEP].", "special")]
-    [row] = report.frequent_messages([*class_, result("c", "Il manque [SEP].", "special")])
+    [row] = report.frequent_messages([*class_, result("c", "Il manque [SEP].", "special")], {})
     assert row["students"] == ["a", "b", "c"] and row["text"] == "Il manque …."
     said_above = Test("u", State.WRONG, 0.0, 1.0, "x", again=True)
-    assert not report.frequent_messages([Result("d", [Exercise("e", "E", "wrong", 0.0, 1.0, [said_above])])])
+    assert not report.frequent_messages([Result("d", [Exercise("e", "E", "wrong", 0.0, 1.0, [said_above])])], {})
+
+
+def test_messages_of_one_code_are_one_group_in_every_language():
+    english = Test("t in English", State.WRONG, 0.0, 1.0, "[SEP] is missing.", "special")
+    class_ = [
+        result("a", "Il manque [SEP].", "special"),
+        Result("b", [Exercise("ex1", "Exercise 1", "wrong", 0.0, 1.0, [english])], language="en"),
+    ]
+    [row] = report.frequent_messages(class_, {"ex1": "Exercice 1"})
+    assert row["students"] == ["a", "b"] and row["exercise"] == "Exercice 1"
+    shapes = [result("a", "f(2) — obtained: [1, 2]; expected: 6."), result("b", "f(9) — obtained: 7; expected: 6.")]
+    [row] = report.frequent_messages(shapes, {})
+    assert row["text"] == "f(…) — obtained: …; expected: …."
 
 
 def test_what_asks_for_a_person():

@@ -62,13 +62,13 @@ def test_no_hand_in_says_that_the_grader_stopped_it(graded):
     path = graded / "submitted" / "boris" / LAB / f"{LAB}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        cell.metadata["stopped"] = "NoyauAltere"
+        cell.metadata["stopped"] = "AlteredKernel"
         if cell.metadata.get("nbgrader", {}).get("grade_id") == "ex1_double-solution":
-            cell.source = "class NoyauAltere(Exception): pass\nraise NoyauAltere('à vérifier : rien')"
+            cell.source = "class AlteredKernel(Exception): pass\nraise AlteredKernel('à vérifier : rien')"
     nbformat.write(notebook, path)
     grade.grade(graded, TOY)
     text = article(page(graded, "boris"), "Exercice 1")
-    assert "s'arrête sur NoyauAltere : à vérifier" in text and "relecture" not in text and "à revoir" in text
+    assert "s'arrête sur AlteredKernel : à vérifier" in text and "relecture" not in text and "à revoir" in text
 
 
 def test_a_page_needs_nothing_and_runs_nothing(graded):

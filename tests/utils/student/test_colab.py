@@ -80,12 +80,13 @@ def test_there_is_a_notebook_to_try():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_the_set_up_cell_brings_the_course(notebook, alone, remote):
     (alone / "utils.py").write_text("# a student's own utils must not be in the way\n", encoding="utf-8")
     done = start(notebook, alone, COURSE_URL=remote)
     assert done.returncode == 0, done.stderr
-    assert f"{notebook.stem} : prêt" in done.stdout
+    ready = {"fr": f"{notebook.stem} : prêt — ", "en": f"{notebook.stem}: ready — "}
+    assert ready[notebook.parent.parent.name] in done.stdout
     assert f"utils: {alone / 'cours-llm' / 'utils'}" in done.stdout
     assert {path.name for path in alone.iterdir()} - {"__pycache__"} == {"cours-llm", "utils.py"}
 

@@ -8,8 +8,10 @@ import nbformat
 import pytest
 
 from grading.book.intake import take_in
+from tests.english import left_in_french
 from tests.utils.student.toy_course import ANSWERS, ENGLISH, LAB, OTHER, TITLED, ToyCourse, as_colab_saves, by_id, fill
 from utils.notebook import releases
+from utils.notebook.cells import grade_id
 from utils.student import handin
 
 
@@ -56,12 +58,33 @@ def test_a_full_copy_is_packed_as_it_is_and_the_teacher_can_take_it(course, desk
 def test_a_copy_in_english_is_compared_with_the_english_release(course, desk, capsys, editor):
     english = course.release(ENGLISH, language="en")
     _, printed = handed_in(saved(editor(nbformat.from_dict(english)), desk / f"{LAB}.ipynb"), capsys)
-    assert "5 cellules d'exercice sont là" in printed and "aucun exercice n'est encore traité" in printed
+    assert "5 cells of the exercises are there" in printed and "no exercise has been attempted yet" in printed
     mine = fill(nbformat.from_dict(english), {"ex1_double-solution": "def double(x):\n    return 2 * x"})
     _, printed = handed_in(saved(editor(mine), desk / f"{LAB}.ipynb"), capsys)
-    assert (
-        "celles du TP sont intactes" in printed and "pas encore traité (2 sur 3) : Exercise 2 — Some noise" in printed
-    )
+    assert "those of the lab are intact" in printed
+    assert "not attempted yet (2 out of 3): Exercise 2 — Some noise" in printed
+
+
+def test_an_english_copy_is_english_all_the_way(tmp_path, capsys):
+    """The English quiz as it was given out, then half wrong: what its cells print, what the check says."""
+    path = tmp_path / "quiz of mine.ipynb"
+    notebook = releases.released("tp0_quiz", "en")
+    for answers in ({}, {"A1": True, "A2": True, "B1": "yes"}):
+        [cell] = [cell for cell in notebook.cells if grade_id(cell) == "ex1_quiz-solution"]
+        for name, answer in answers.items():
+            cell.source = cell.source.replace(f'"{name}": None', f'"{name}": {answer!r}')
+        nbformat.write(notebook, path)
+        assert handin.hand_in(path) == tmp_path / "rendu_tp0_quiz.zip"
+        printed = capsys.readouterr().out
+        assert "[OK] this is lab tp0_quiz, saved on " in printed and not left_in_french(printed)
+        executed = handin.execute(handin.read(path))
+        texts = [
+            str(output.get("text", output.get("data"))) for cell in executed.cells for output in cell.get("outputs", [])
+        ]
+        assert any("tp0_quiz: ready — torch " in text for text in texts)
+        assert any("A1. " in text and "Yes: " in text for text in texts)  # the practice questions
+        assert not left_in_french("".join(texts))
+    assert "a check fails:" in printed and "vaut" not in printed
 
 
 def test_a_lab_s_name_means_the_notebook_that_was_begun(course, monkeypatch):
