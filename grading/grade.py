@@ -9,6 +9,7 @@ Marks and comments that a person gave in the formgrader survive, as nbgrader kee
 """
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import json
@@ -37,7 +38,7 @@ from grading.execution.status import Status
 from grading.reports import page as pages
 from grading.reports.result import ungraded
 from utils.environment import ROOT, cores
-from utils.files import natural
+from utils.files import encodable, natural
 from utils.language import _
 from utils.notebook.cells import language
 from utils.notebook.demos import left_out
@@ -151,17 +152,17 @@ class Grading:
         """Keep every job busy and one hand-in ready: the memory used does not grow with the class."""
         while len(running) <= jobs and (student := next(waiting, None)) is not None:
             self._show(waiting=-1)
-            mark = self.course.fingerprint(student)
-            entry = self.course.ledger.get(student)
-            if (
-                entry and entry.fingerprint == mark and entry.state == EntryState.EXECUTED
-            ):  # stopped before it was recorded
-                self._take_in(student)
-                self._record(student, entry)
-                continue
+            mark = ""
             try:
+                mark = self.course.fingerprint(student)
+                entry = self.course.ledger.get(student)
+                if entry and entry.fingerprint == mark and entry.state == EntryState.EXECUTED:
+                    self._take_in(student)  # stopped before it was recorded
+                    self._record(student, entry)
+                    continue
                 hand_in = self._take_in(student)
                 notebook = self.course.sanitized(hand_in.notebook)
+                skip = left_out(notebook, self.course.releases[language(notebook)])
             except Unusable as error:
                 self._set_aside(student, mark, EntryState.ASIDE, str(error), error.language)
             except Exception as error:  # whatever a file can do to a parser: the others go on
@@ -169,7 +170,6 @@ class Grading:
                 self._set_aside(student, mark, EntryState.FAILED, reason)
             else:
                 self._show(running=1)
-                skip = left_out(notebook, self.course.releases[language(notebook)])
                 running[pool.submit(self.engine.run, notebook, hand_in.files, skip)] = (student, hand_in, mark)
 
     def _finish(self, student: str, hand_in: HandIn, mark: str, future: Future[Run], last: bool) -> bool:
@@ -189,12 +189,14 @@ class Grading:
             mark, EntryState.EXECUTED, run.notebook, run.status, run.seconds, run.usage, notes,
             language=hand_in.language,
         )  # fmt: skip
-        self.course.ledger.put(student, entry)
-        self._record(student, entry)
+        self._record(student, entry, put=True)
         return True
 
-    def _record(self, student: str, entry: Entry) -> None:
+    def _record(self, student: str, entry: Entry, put: bool = False) -> None:
+        """Into the gradebook and onto the page; `put`: the entry is new to the ledger."""
         try:
+            if put:
+                self.course.ledger.put(student, entry)
             self.course.record(student)
             self.course.feedback(student)
         except Exception as error:
@@ -212,23 +214,29 @@ class Grading:
 
         `spoken`: the language of the hand-in, where it is known.
         """
-        self.course.ledger.put(student, Entry(mark, state, error=reason, language=spoken))
+        self.course.ledger.put(student, Entry(mark, state, error=encodable(reason), language=spoken))
         self.course.page(student)
         self._show(**{state: 1})
         self.bar.update()
 
     def _take_in(self, student: str) -> HandIn:
         course = self.course
-        place = Path(student, course.lab)
-        return take_in(course.submitted / place, course.intake / place, list(course.releases.values()), course.lab)
+        return take_in(
+            course.handed_in(student), course.intake / student / course.lab, list(course.releases.values()), course.lab
+        )
 
     def _is_done(self, student: str) -> bool:
         """Nothing to do, but for a feedback page that no longer shows what a person has since marked or said."""
         entry = self.course.ledger.get(student)
         if entry is None or entry.state in (EntryState.EXECUTED, EntryState.FAILED):
             return False
-        if entry.fingerprint != self.course.fingerprint(student):
-            return False
+        with contextlib.suppress(OSError):  # a file that cannot be read: it will be said of this hand-in
+            if entry.fingerprint == self.course.fingerprint(student):
+                return self._is_shown(student, entry)
+        return False
+
+    def _is_shown(self, student: str, entry: Entry) -> bool:
+        """Make the feedback page of a graded hand-in anew if need be; False if the gradebook has lost its marks."""
         if entry.state == EntryState.ASIDE:
             self.course.page(student)
             return True

@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import hashlib
 import itertools
 import os
 import re
@@ -16,6 +17,20 @@ from pathlib import Path, PurePosixPath
 def natural(name: str) -> list[str | int]:
     """The key that sorts names as people number them: tp2 before tp10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def encodable(text: str) -> str:
+    """A text as UTF-8 can write it: half a character (of a cut emoji, of a name in another encoding) becomes `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def plain_name(name: str, longest: int = 150) -> str:
+    """A folder's name as every program takes it: one that is too long (in bytes), cannot be encoded, or holds signs
+    that stand for something else (`*`, `[`…) is changed, and gets a mark so that no two become the same."""
+    plain = re.sub(r"[\x00-\x1f*?\[\]]", "_", encodable(name))
+    short = plain.encode()[:longest].decode(errors="ignore").strip()
+    mark = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return name if short == name else f"{short}~{mark}"
 
 
 # -------------------------------------------------------------------------------------------------------- writing

@@ -24,6 +24,7 @@ from grading.book.ledger import EntryState, Ledger, fingerprint
 from grading.execution.status import STOPPED
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
+from utils.files import plain_name
 from utils.notebook.cells import language
 
 
@@ -77,6 +78,8 @@ class Course:
     def __init__(self, root: Path, lab: Lab):
         self.root, self.about, self.lab = root, lab, lab.name
         self.submitted, self.intake = root / "submitted", root / "intake"
+        # By the student's name here: that of the folder, or one like it that nbgrader and every file system take.
+        self._handed_in = {plain_name(path.parent.name): path for path in self.submitted.glob(f"*/{self.lab}")}
         self.ledger = Ledger(root / "ledger" / self.lab)
         self.sources = {language: nbformat.writes(lab.notebook_in(language)) for language in lab.languages}
         self.config = configuration(root)
@@ -97,10 +100,14 @@ class Course:
 
     def students(self) -> list[str]:
         """Those who handed in the lab."""
-        return sorted(path.parent.name for path in self.submitted.glob(f"*/{self.lab}"))
+        return sorted(self._handed_in)
+
+    def handed_in(self, student: str) -> Path:
+        """What a student handed in: a folder."""
+        return self._handed_in[student]
 
     def fingerprint(self, student: str) -> str:
-        return fingerprint(self.submitted / student / self.lab, self.version)
+        return fingerprint(self.handed_in(student), self.version)
 
     def open(self) -> None:
         """Tell the gradebook of the lab, if it does not know this version of it yet."""
@@ -134,7 +141,7 @@ class Course:
         with self.gradebook() as gradebook:
             result = self.result(student, gradebook)
         entry = self.ledger.get(student)
-        folder, submitted = self.root / "feedback" / student / self.lab, self.submitted / student / self.lab
+        folder, submitted = self.root / "feedback" / student / self.lab, self.handed_in(student)
         return pages.publish(
             folder, self.about, result, submitted, ours=entry is None or entry.state == EntryState.FAILED
         )

@@ -7,6 +7,7 @@ the language of the hand-in.
 
 import contextlib
 import copy
+import json
 import os
 import shutil
 import zipfile
@@ -30,6 +31,7 @@ from utils.notebook.cells import (
     decoded,
     exercise,
     grade_id,
+    has_half_characters,
     language,
     locked,
     parsed,
@@ -206,6 +208,8 @@ def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[Noteboo
         raise Unusable(message.format(lab=lab))
     found = known(notebook.cells, release.cells)
     notes = _edited(notebook, release, found)
+    if has_half_characters(json.loads(text)):
+        notes.append(note(NoteKind.HALF_CHARACTERS))
     if _flags(notebook) == _flags(release):
         return notebook, notes
     return _rebuilt(notebook, release, found, notes), notes

@@ -68,7 +68,7 @@ class Ledger:
     def put(self, student: str, entry: Entry) -> None:
         """Keep an entry, whole or not at all, and on the disk before this returns."""
         with whole(self.path(student), durable=True) as partial:
-            partial.write_text(json.dumps(asdict(entry), ensure_ascii=False), encoding="utf-8")
+            partial.write_text(json.dumps(asdict(entry)), encoding="ascii")
 
 
 def fingerprint(folder: Path, *context: str) -> str:

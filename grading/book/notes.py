@@ -18,6 +18,7 @@ class NoteKind(StrEnum):
     COPIES = "copies"
     MISSING = "missing"
     MARKS_LOST = "marks_lost"
+    HALF_CHARACTERS = "half_characters"
     TIMEOUT = "timeout"
     DIED = "died"
     FLOOD = "flood"
@@ -38,6 +39,7 @@ SENTENCES = {
     NoteKind.COPIES: N_("Cellules en double : {count} ; la dernière de chacune compte."),
     NoteKind.MISSING: N_("Des cellules manquaient et ont été remises : {exercises}."),
     NoteKind.MARKS_LOST: N_("Les repères du TP avaient été perdus (par un autre éditeur ?) : ils ont été rétablis."),
+    NoteKind.HALF_CHARACTERS: N_("Des caractères incomplets (un émoji coupé ?) ont été remplacés par « ? »."),
     NoteKind.TIMEOUT: N_("L'exécution a dépassé le temps permis."),
     NoteKind.DIED: N_(
         "Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."

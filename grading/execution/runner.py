@@ -8,6 +8,7 @@ two probes (`grading.execution.probe`).
 """
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -22,7 +23,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader.preprocessors import Execute
 from traitlets import Any
@@ -33,6 +34,7 @@ from grading.execution.examiner import Examiner, outputs
 from grading.execution.probe import probe
 from grading.execution.status import STOPPED, Status, Stop
 from utils.environment import ROOT
+from utils.files import encodable
 from utils.language import N_, _, speaking
 from utils.notebook.cells import is_check, language
 
@@ -179,6 +181,7 @@ class Runner(Execute):
             self.nb.cells[index] = cell  # nbclient has put there what was executed last
         else:
             self._execute(cell, resources, index)
+        cell.outputs = [_encodable(output) for output in cell.outputs]
         return cell, resources
 
     def _check(self, cell, resources, index) -> None:
@@ -199,8 +202,11 @@ class Runner(Execute):
         """The check runs in the examiner's process; this kernel only answers its calls."""
         path = self._place / "k" / secrets.token_hex(6)
         with socket.socket(socket.AF_UNIX) as listening:
-            # Through the descriptor: the student's code may have put a link in the folder's place by now.
-            listening.bind(f"/proc/self/fd/{self._line}/{path.name}")
+            try:  # through the descriptor: the student's code may have put a link in the folder's place by now
+                listening.bind(f"/proc/self/fd/{self._line}/{path.name}")
+            except OSError:  # it has removed the folder
+                self._suspect(cell)
+                return
             self._manager.give_socket(self._line, path.name)
             listening.listen(1)
             line = self._examiner.invite(cell.metadata.nbgrader.grade_id, listening)
@@ -249,12 +255,16 @@ class Runner(Execute):
 
     def process_message(self, msg, cell, cell_index):
         """As nbclient's, but what is printed beyond the budget is dropped, and a kernel that goes on is killed."""
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
-            self._printed += len(str(msg["content"]))
-            if self._printed > 10 * OUTPUT_BYTES and not self._stopped:
-                self._stop(Status.FLOOD)
-            if self._printed > OUTPUT_BYTES and msg["msg_type"] in ("stream", "display_data"):
-                return None  # results and errors are kept: they decide marks
+        kind, content = msg["msg_type"], msg["content"]
+        if kind in ("status", "execute_input", "clear_output"):
+            return super().process_message(msg, cell, cell_index)
+        shown = self._display_id_map.get((content.get("transient") or {}).get("display_id"), {})
+        copies = sum(map(len, shown.values())) if kind == "update_display_data" else 1  # it goes to every one of them
+        self._printed += copies * (len(str(content)) + sum(map(len, msg.get("buffers", ()))))
+        if self._printed > 10 * OUTPUT_BYTES and not self._stopped:
+            self._stop(Status.FLOOD)
+        if kind.startswith("comm") or (self._printed > OUTPUT_BYTES and kind not in ("execute_result", "error")):
+            return None  # results and errors are kept: they decide marks; the state of widgets does not
         return super().process_message(msg, cell, cell_index)
 
     def _after_a_timeout(self) -> None:
@@ -286,6 +296,16 @@ class Runner(Execute):
         if not self._stopped:
             self._stopped, self.status = True, status
             self.abort()
+
+
+def _encodable(output: NotebookNode) -> NotebookNode:
+    """An output as a file can hold it: half a character becomes `?`."""
+    text = json.dumps(output, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return from_dict(json.loads(encodable(text)))
+    return output
 
 
 def _failure(cell: NotebookNode, stop: Stop) -> NotebookNode:

@@ -17,10 +17,16 @@ REFUSED = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
+    "pidfd_open": (434, 434),
+    "pidfd_send_signal": (424, 424),
     "pidfd_getfd": (438, 438),
     "perf_event_open": (298, 241),
     "bpf": (321, 280),
     "userfaultfd": (323, 282),
+    # what outlives its process, and is outside every limit: System V's shared memory, semaphores, messages
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
     # name spaces, file systems
     "unshare": (272, 97),
     "setns": (308, 268),
@@ -62,7 +68,12 @@ REFUSED = {
     "kexec_load": (246, 104),
     "kexec_file_load": (320, 294),
 }
-LOOKED_AT = {"socket": (41, 198), "clone": (56, 220), "clone3": (435, 435)}  # refused by what they are asked
+LOOKED_AT = {
+    "socket": (41, 198),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "prlimit64": (302, 261),
+}  # refused by what they are asked
 NEW_NAMESPACES = 0x7E020000  # the flags of clone that make one
 
 
@@ -77,7 +88,7 @@ def number(call: str) -> int:
 
 
 def refuse_calls() -> None:
-    """Refuse sockets but unix ones, new name spaces, mounts, tracing, io_uring, and what only root does anyway."""
+    """Refuse sockets but unix ones, new name spaces, mounts, other processes, io_uring, and what only root does."""
     program = _program()
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     filters = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
@@ -97,6 +108,9 @@ def _program() -> list[tuple[int, int, int, int]]:
         program += [(equal, 0, 1, number(call)), (done, 0, 0, refuse)]
     program += [(equal, 0, 1, number("clone3")), (done, 0, 0, unknown)]  # its flags cannot be read: clone takes over
     program += [(equal, 0, 4, number("clone")), (load, 0, 0, 16), (any_bit, 0, 1, NEW_NAMESPACES), (done, 0, 0, refuse),
+                (done, 0, 0, allow)]  # fmt: skip
+    # The limits of another process (its number is the first argument; 0: one's own) are not one's affair.
+    program += [(equal, 0, 4, number("prlimit64")), (load, 0, 0, 16), (equal, 1, 0, 0), (done, 0, 0, refuse),
                 (done, 0, 0, allow)]  # fmt: skip
     program += [(equal, 0, 4, number("socket")), (load, 0, 0, 16), (equal, 1, 0, socket.AF_UNIX), (done, 0, 0, no_such),
                 (done, 0, 0, allow), (done, 0, 0, allow)]  # fmt: skip

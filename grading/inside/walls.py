@@ -173,12 +173,16 @@ def probe(questions: dict) -> list[str]:
         forbidden("it can signal the grader", lambda: os.kill(questions["pid"], 0))
     forbidden("it can make name spaces", lambda: linux.check(linux.libc.unshare(linux.NEWUSER), "unshare"))
     forbidden("it can mount", lambda: linux.mount("tmpfs", questions["work"], "tmpfs", 0))
+    forbidden("it can open a process", lambda: os.pidfd_open(os.getpid()))
+    forbidden("it can leave shared memory", lambda: linux.check(linux.libc.shmget(0, 4096, 0o1600), "shmget"))
     forbidden("it has no limit of memory", lambda: bytearray((questions["limits"]["memory_mb"] + 1) << 20))
     with tempfile.TemporaryFile(dir=questions["work"]) as file:  # which can be made
         size = (questions["limits"]["file_mb"] + 1) << 20
         forbidden("it has no limit of file size", lambda: os.truncate(file.fileno(), size))
     import resource
 
+    for pid in {questions["pid"], os.getppid()} - {0}:
+        forbidden("it can limit another process", lambda pid=pid: resource.prlimit(pid, resource.RLIMIT_CPU))
     for name in ("DATA", "FSIZE", "NPROC"):
         kind = getattr(resource, f"RLIMIT_{name}")
         limit = resource.getrlimit(kind)[1]

@@ -11,6 +11,7 @@ import unicodedata
 import nbformat
 from nbformat import NotebookNode
 
+from utils.files import encodable
 from utils.language import _
 from utils.language import language as spoken
 
@@ -70,6 +71,8 @@ def parsed(text: str, name: str) -> NotebookNode:
     if not isinstance(raw, dict) or not isinstance(raw.get("cells", raw.get("worksheets")), list):
         raise Unusable(other)
     try:
+        if has_half_characters(raw):
+            raw = json.loads(encodable(json.dumps(raw, ensure_ascii=False)))
         raw.setdefault("metadata", {})
         notebook = nbformat.convert(nbformat.reader.reads(json.dumps(raw)), 4)
         for cell in notebook.cells:
@@ -81,6 +84,15 @@ def parsed(text: str, name: str) -> NotebookNode:
         return notebook
     except Exception as error:
         raise _invalid(name, error) from None
+
+
+def has_half_characters(value: object) -> bool:
+    """Whether a text in a value of JSON's holds half a character, as an editor leaves of an emoji that it cut."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def bare(text: str, name: str) -> NotebookNode:

@@ -76,7 +76,7 @@ class _Names:
             names = cls()
             names.statements(ast.parse(source).body)
             return names
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: a sum of a thousand terms
             return None
 
     def statements(self, nodes: list[ast.stmt]) -> None:
