@@ -26,12 +26,12 @@ from pathlib import Path, PurePosixPath
 from authoring.catalogue import Catalogue
 from authoring.lab import Lab
 from authoring.nbgrader import COURSE
-from grading.book.intake import FOLDER_BYTES, FOLDER_FILES, IGNORED
+from grading.book.intake import FOLDER_BYTES, FOLDER_FILES
 from grading.book.ledger import EntryState
 from grading.grade import Marks, marks_of
 from grading.reports.page import points
 from utils.environment import ROOT
-from utils.files import is_plain, safe_path
+from utils.files import ignored, is_plain, member_name, safe_path
 from utils.language import _, speaking
 
 ARCHIVE_BYTES = 20_000_000_000  # of all submissions together, unpacked
@@ -125,7 +125,7 @@ def _members(archive: zipfile.ZipFile, notes: list[str]) -> list[Member]:
     found, count, size = [], {}, {}
     for info in infos:
         # A backslash is part of a name on Linux and a folder on Windows: never a part of what we write.
-        text = unicodedata.normalize("NFC", info.filename.replace("\\", "/"))
+        text = member_name(info).replace("\\", "/")
         match = NAME.match(text)
         if not is_plain(info):
             notes.append(f"{text}: a symbolic link, left out")
@@ -133,7 +133,7 @@ def _members(archive: zipfile.ZipFile, notes: list[str]) -> list[Member]:
             notes.append(f"{text}: not named as Moodle names a submission, left out")
         elif (path := _safe(match["path"])) is None:
             notes.append(f"{text}: a path that leads out of its folder, left out")
-        elif not set(PurePosixPath(text).parts) & set(IGNORED):
+        elif not any(map(ignored, PurePosixPath(text).parts)):
             member = Member(info, match["name"].strip(), match["id"], match["kind"], path)
             count[member.id] = count.get(member.id, 0) + 1
             size[member.id] = size.get(member.id, 0) + info.file_size

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import time
+import unicodedata
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -78,6 +79,23 @@ def set_aside(path: Path) -> Path:
 
 
 # ------------------------------------------------------------------------------------------------------- archives
+IGNORED = (".ipynb_checkpoints", "__pycache__", "__MACOSX", ".git", ".DS_Store")  # what tools leave beside files
+
+
+def ignored(name: str) -> bool:
+    """Whether a file or folder is a tool's and nobody's work: macOS leaves a twin `._x` of each `x`."""
+    return name in IGNORED or name.startswith("._")
+
+
+def member_name(member: zipfile.ZipInfo) -> str:
+    """A member's name as its author wrote it: macOS writes UTF-8 without saying so, accents apart from letters."""
+    name = member.filename
+    if not member.flag_bits & 0x800:  # read as code page 437, which gives every byte a sign
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return unicodedata.normalize("NFC", name)
+
+
 def is_plain(member: zipfile.ZipInfo) -> bool:
     """Whether a member of a zip is an ordinary file: neither a link nor a device (many tools do not say: it is)."""
     return stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG)

@@ -9,10 +9,11 @@ import contextlib
 import copy
 import json
 import os
+import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading.book.notes import Note, NoteKind, note
-from utils.files import is_plain, safe_path
+from utils.files import encodable, ignored, is_plain, member_name, safe_path
 from utils.language import _, speaking
 from utils.notebook.cells import (
     FRENCH,
@@ -40,9 +41,10 @@ from utils.notebook.cells import (
 )
 from utils.notebook.matching import RECOGNISED, edition, known, recognised
 
+DEFINITION = re.compile(r"^(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 FOLDER_BYTES = 200_000_000  # with the files beside it
 FOLDER_FILES = 200
-IGNORED = (".ipynb_checkpoints", "__pycache__", "__MACOSX", ".git", ".DS_Store")
+NOTEBOOK = re.compile(r"\.ipynb(\.(json|txt))?$", re.IGNORECASE)  # browsers add the last part
 
 
 @dataclass
@@ -71,10 +73,14 @@ def take_in(source: Path, target: Path, releases: Sequence[NotebookNode], lab: s
     nbformat.write(notebook, target / f"{lab}.ipynb")
     files = {}
     for other, data in contents.items():
-        if not other.endswith((".ipynb", ".zip")) and other != name:
+        if other.endswith(".zip") or NOTEBOOK.search(other) or other == name:
+            continue
+        try:
             (target / other).parent.mkdir(parents=True, exist_ok=True)
             (target / other).write_bytes(data.read())
             files[other] = target / other
+        except OSError:  # a name too long, a file where a folder should be
+            notes.append(note(NoteKind.LEFT_OUT, name=encodable(other)[:80]))
     return HandIn(target / f"{lab}.ipynb", files, notes, language(notebook))
 
 
@@ -82,7 +88,7 @@ def _spoken(contents: dict[str, "Content"], releases: Sequence[NotebookNode]) ->
     """The language of the first notebook that says one of the lab's; empty if none does."""
     known = [language(release) for release in releases]
     for name in contents:
-        if name.lower().endswith(".ipynb"):
+        if NOTEBOOK.search(name):
             with contextlib.suppress(Unusable):
                 said = course(parsed(_text(contents[name], name), name)).get("language")
                 if said in known:
@@ -116,11 +122,11 @@ def _contents(source: Path) -> tuple[dict[str, Content], list[Note]]:
     if source.is_symlink():
         raise Unusable(_("Le dossier rendu est un lien vers un autre dossier : rendez les fichiers eux-mêmes."))
     for folder, folders, names in os.walk(source):  # does not follow links
-        folders[:] = sorted(name for name in folders if name not in IGNORED)
+        folders[:] = sorted(name for name in folders if not ignored(name))
         for path in [Path(folder, name) for name in sorted(names + folders)]:
             if path.is_symlink():
                 notes.append(note(NoteKind.LINK_IGNORED, name=path.name))
-            elif path.is_file() and path.name not in IGNORED:
+            elif path.is_file() and not ignored(path.name):
                 found[path.relative_to(source).as_posix()] = Content(path.stat().st_size, path)
     for name, content in list(found.items()):
         if name.lower().endswith(".zip"):
@@ -130,7 +136,7 @@ def _contents(source: Path) -> tuple[dict[str, Content], list[Note]]:
     if len(found) > FOLDER_FILES:
         message = _("Le dossier rendu contient {count} fichiers : rendez seulement le notebook.")
         raise Unusable(message.format(count=len(found)))
-    others = sum(content.size for name, content in found.items() if not name.endswith(".ipynb"))
+    others = sum(content.size for name, content in found.items() if not NOTEBOOK.search(name))
     if others > FOLDER_BYTES:
         message = _("Le dossier rendu pèse {size} Mo : rendez seulement le notebook.")
         raise Unusable(message.format(size=others // 10**6))
@@ -142,6 +148,11 @@ def _archive(path: Path) -> dict[str, Content]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
+            if any(member.flag_bits & 1 for member in members):
+                message = _("L'archive {name} est protégée par un mot de passe : rendez le notebook lui-même.")
+                raise Unusable(message.format(name=path.name))
+    except Unusable:
+        raise
     except (zipfile.BadZipFile, OSError, ValueError):
         message = _("L'archive {name} ne peut pas être lue : rendez le notebook lui-même.")
         raise Unusable(message.format(name=path.name)) from None
@@ -150,8 +161,8 @@ def _archive(path: Path) -> dict[str, Content]:
         raise Unusable(message.format(name=path.name))
     inside = {}
     for member in members:
-        name = safe_path(member.filename)
-        if name and is_plain(member) and not set(name.parts) & set(IGNORED):
+        name = safe_path(member_name(member))
+        if name and is_plain(member) and not any(map(ignored, name.parts)):
             inside[str(name)] = Content(member.file_size, path, member.filename)
     return inside
 
@@ -160,31 +171,47 @@ def _choose(contents: dict[str, Content], releases: Sequence[NotebookNode], lab:
     """The notebook to grade: (name, text, notes).  The right name wins, then the one that has most of the lab."""
     if not contents:
         raise Unusable(_("Le dossier rendu est vide."))
-    candidates = [name for name in contents if name.lower().endswith(".ipynb")]
+    candidates = [name for name in contents if NOTEBOOK.search(name)]
     if not candidates:
         kinds = sorted({PurePosixPath(name).suffix or name for name in contents})
         message = _("Aucun notebook dans le dossier rendu (seulement : {kinds}) : rendez le fichier {lab}.ipynb.")
         raise Unusable(message.format(kinds=", ".join(kinds), lab=lab))
-    exact = f"{lab}.ipynb"
-    if exact in candidates:
-        extra = [name for name in candidates if name != exact]
-        notes = [note(NoteKind.ONE_OF_SEVERAL, name=exact, others=extra)] if extra else []
-        return exact, _text(contents[exact], exact), notes
-    scores, reasons = {}, []
+    exact, read, reasons = f"{lab}.ipynb", {}, []
     for name in candidates:
         try:
             text = _text(contents[name], name)
-            notebook = bare(text, name)
-            scores[name] = (len(known(notebook.cells, edition(notebook, releases).cells)), text)
+            read[name] = (*_worth(text, name, releases), text)
         except Unusable as error:
             reasons.append(error)
-    if not scores:
+            if name == exact:
+                raise
+    if not read:
         raise reasons[0]
-    best = max(scores, key=lambda name: scores[name][0])
-    if len([1 for score, _found in scores.values() if score == scores[best][0]]) > 1:
-        message = _("Plusieurs notebooks possibles ({names}) : rendez-en un seul, nommé {expected}.")
-        raise Unusable(message.format(names=", ".join(candidates), expected=exact))
-    return best, scores[best][1], [note(NoteKind.RENAMED, name=best, expected=exact)]
+    worked = {name for name, (done, _known, _text_of) in read.items() if done}
+    if exact in read and (exact in worked or not worked):
+        best = exact
+    else:
+        best = max(read, key=lambda name: read[name][:2])
+        if [found[:2] for found in read.values()].count(read[best][:2]) > 1:
+            message = _("Plusieurs notebooks possibles ({names}) : rendez-en un seul, nommé {expected}.")
+            raise Unusable(message.format(names=", ".join(candidates), expected=exact))
+    others = [name for name in candidates if name != best]
+    notes = [] if best == exact else [note(NoteKind.RENAMED, name=best, expected=exact)]
+    if others and best == exact or worked - {best}:
+        kind = NoteKind.SEVERAL_WORKED if worked - {best} else NoteKind.ONE_OF_SEVERAL
+        notes.append(note(kind, name=best, others=others))
+    return best, read[best][2], notes
+
+
+def _worth(text: str, name: str, releases: Sequence[NotebookNode]) -> tuple[int, int]:
+    """How many exercises of the lab were worked on in a notebook, and how many of the lab's cells it has."""
+    notebook = bare(text, name)
+    release = edition(notebook, releases)
+    found = known(notebook.cells, release.cells)
+    if recognised(notebook.cells, release) < RECOGNISED:  # another lab's
+        return 0, len(found)
+    pairs = [(notebook.cells[index], release.cells[ours]) for index, ours in found.items()]
+    return sum(bool(grade_id(ours)) and not locked(ours) and not same(own, ours) for own, ours in pairs), len(found)
 
 
 def _text(content: Content, name: str) -> str:
@@ -207,10 +234,13 @@ def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[Noteboo
         message = _("Ce notebook n'est pas celui du TP {lab} : ses cellules n'ont pas été reconnues.")
         raise Unusable(message.format(lab=lab))
     found = known(notebook.cells, release.cells)
-    notes = _edited(notebook, release, found)
+    notes = _edited(notebook, release, found) + _answers_beside(notebook, release, found)
     if has_half_characters(json.loads(text)):
         notes.append(note(NoteKind.HALF_CHARACTERS))
     if _flags(notebook) == _flags(release):
+        for index, ours in found.items():  # nothing that nbgrader does not know, which it would refuse
+            if grade_id(release.cells[ours]):
+                notebook.cells[index].metadata["nbgrader"] = copy.deepcopy(release.cells[ours].metadata.nbgrader)
         return notebook, notes
     return _rebuilt(notebook, release, found, notes), notes
 
@@ -222,6 +252,21 @@ def _edited(notebook: NotebookNode, release: NotebookNode, found: dict[int, int]
         if locked(release.cells[ours]) and not same(notebook.cells[index], release.cells[ours])
     ]  # fmt: skip
     return [note(NoteKind.LOCKED_EDITED, exercises=edited)] if edited else []
+
+
+def _answers_beside(notebook: NotebookNode, release: NotebookNode, found: dict[int, int]) -> list[Note]:
+    """Put into an untouched written answer what its student wrote in new text cells below it."""
+    moved = []
+    for index, ours in found.items():
+        original, cell = release.cells[ours], notebook.cells[index]
+        if original.cell_type == "markdown" and grade_id(original) and not locked(original) and same(cell, original):
+            end = next((i for i in range(index + 1, len(notebook.cells)) if i in found), len(notebook.cells))
+            below = [other for other in notebook.cells[index + 1 : end] if other.cell_type == "markdown"]
+            below = [other for other in below if other.source.strip() and not _is_a_copy(other, release)]
+            if below:
+                cell.source = "\n\n".join(other.source for other in below)
+                moved.append(exercise(original))
+    return [note(NoteKind.ANSWER_BESIDE, exercises=moved)] if moved else []
 
 
 def _flags(notebook: NotebookNode) -> list:
@@ -237,6 +282,9 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
     """The release's cells in their order, with the student's work in them, and the student's own cells where they
     stood: after the cell of the release that came before them."""
     place = {ours: index for index, ours in found.items()}
+    answers = {grade_id(cell) for cell in release.cells if cell.cell_type == "markdown" and grade_id(cell)}
+    halves: dict[str, list[str]] = {}
+    written = _defined(cell for cell in notebook.cells if not _is_a_copy(cell, release))
     own: dict[int, list[NotebookNode]] = {}
     after, copies = -1, 0
     for index, cell in enumerate(notebook.cells):
@@ -247,13 +295,23 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
             copies += 1
         elif cell.source.strip():
             copies += bool(copied)  # "Split cell" leaves two: both run, the last is the one that counts
+            if copied in answers:  # and both are read
+                halves.setdefault(copied, []).append(cell.source)
+                continue
             cell.metadata.pop("nbgrader", None)
             own.setdefault(after, []).append(cell)
-    cells, missing = list(own.get(-1, [])), []
+    cells = list(own.get(-1, []))
+    missing, merged = [], []
     for ours, original in enumerate(release.cells):
         cell = copy.deepcopy(original)
         if ours in place and not locked(cell):
-            cell.source = notebook.cells[place[ours]].source
+            theirs = notebook.cells[place[ours]]
+            cell.source = "\n\n".join([*halves.get(grade_id(cell), []), theirs.source])
+            if cell.cell_type == "markdown" and theirs.get("attachments"):
+                cell.attachments = theirs.attachments
+        elif ours not in place and _is_solution(cell) and _defined([cell]) and _defined([cell]) <= written:
+            cell.source = ""  # a stub would undo what was written in another cell
+            merged.append(exercise(cell))
         elif ours not in place and grade_id(cell):
             missing.append(exercise(cell))
         cells += [cell, *own.get(ours, [])]
@@ -262,12 +320,23 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
         notes.append(note(NoteKind.REORDERED))
     if copies:
         notes.append(note(NoteKind.COPIES, count=copies))
-    if missing:
-        notes.append(note(NoteKind.MISSING, exercises=list(dict.fromkeys(missing))))
+    pairs = [(notebook.cells[index], release.cells[ours]) for ours, index in place.items()]
+    retyped = [exercise(ours) for cell, ours in pairs if grade_id(ours) and cell.cell_type != ours.cell_type]
+    told = {NoteKind.MISSING: missing, NoteKind.MERGED: merged, NoteKind.TYPE_CHANGED: retyped}
+    notes += [note(kind, exercises=list(dict.fromkeys(names))) for kind, names in told.items() if names]
     marks = [(grade_id(notebook.cells[index]), grade_id(release.cells[ours])) for index, ours in found.items()]
     if any(theirs != ours for theirs, ours in marks):
         notes.append(note(NoteKind.MARKS_LOST))
     return _unique_ids(nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata))
+
+
+def _is_solution(cell: NotebookNode) -> bool:
+    return bool(grade_id(cell)) and not locked(cell) and cell.cell_type == "code"
+
+
+def _defined(cells: Iterable[NotebookNode]) -> set[str]:
+    """The functions and classes that some code cells define at their top."""
+    return {name for cell in cells if cell.cell_type == "code" for name in DEFINITION.findall(cell.source)}
 
 
 def _is_a_copy(cell: NotebookNode, release: NotebookNode) -> bool:

@@ -19,6 +19,11 @@ class NoteKind(StrEnum):
     MISSING = "missing"
     MARKS_LOST = "marks_lost"
     HALF_CHARACTERS = "half_characters"
+    LEFT_OUT = "left_out"
+    SEVERAL_WORKED = "several_worked"
+    TYPE_CHANGED = "type_changed"
+    MERGED = "merged"
+    ANSWER_BESIDE = "answer_beside"
     TIMEOUT = "timeout"
     DIED = "died"
     FLOOD = "flood"
@@ -28,7 +33,7 @@ class NoteKind(StrEnum):
     ALTERED = "altered"
 
 
-TO_CHECK = {NoteKind.ALTERED}  # asks for a person's eye
+TO_CHECK = {NoteKind.ALTERED, NoteKind.SEVERAL_WORKED}  # asks for a person's eye
 SENTENCES = {
     NoteKind.LINK_IGNORED: N_("Le lien « {name} » a été ignoré."),
     NoteKind.ARCHIVE_READ: N_("Les fichiers ont été lus dans l'archive « {name} »."),
@@ -40,6 +45,13 @@ SENTENCES = {
     NoteKind.MISSING: N_("Des cellules manquaient et ont été remises : {exercises}."),
     NoteKind.MARKS_LOST: N_("Les repères du TP avaient été perdus (par un autre éditeur ?) : ils ont été rétablis."),
     NoteKind.HALF_CHARACTERS: N_("Des caractères incomplets (un émoji coupé ?) ont été remplacés par « ? »."),
+    NoteKind.LEFT_OUT: N_("Le fichier « {name} » n'a pas pu être repris."),
+    NoteKind.SEVERAL_WORKED: N_(
+        "À vérifier : plusieurs notebooks contiennent du travail ; {name} a été corrigé, pas {others}."
+    ),
+    NoteKind.TYPE_CHANGED: N_("Des cellules avaient changé de type (code ou texte) et l'ont retrouvé : {exercises}."),
+    NoteKind.MERGED: N_("Des cellules avaient été réunies avec une autre : {exercises}."),
+    NoteKind.ANSWER_BESIDE: N_("Une réponse a été lue dans la cellule qui suit la sienne : {exercises}."),
     NoteKind.TIMEOUT: N_("L'exécution a dépassé le temps permis."),
     NoteKind.DIED: N_(
         "Le noyau Python s'est arrêté pendant l'exécution : les cellules suivantes n'ont pas été exécutées."

@@ -5,6 +5,7 @@ The walls around a kernel are those of `grading.execution.sandbox`; one notebook
 
 import ast
 import contextlib
+import copy
 import os
 import shutil
 import subprocess
@@ -112,7 +113,9 @@ class Engine:
     ):
         """`labs`: the source, by language, of the lab whose checks are to run apart; `fitness`: the path, but for the
         language, where to remember which of them can; `secret`: files that no kernel must see."""
-        self._config = config or Config()
+        self._config = copy.deepcopy(config) if config else Config()
+        given = self._config.Execute.get("extra_arguments", [])
+        self._config.Runner.extra_arguments = [*given, "--IPKernelApp.extensions=grading.inside.shell"]
         self._folder = _scratch()
         self.jobs = jobs
         self.notes: list[str] = []

@@ -110,6 +110,8 @@ class Encoder:
 
     def encode(self, value: object, refer: bool = True) -> object:
         kind = type(value)
+        if kind is int and value.bit_length() > 10_000:  # more digits than Python turns into text
+            return {"k": "int", "v": hex(value)}
         if value is None or kind in (bool, int, float, str):
             return value if kind is not str else value.encode("utf-8", "replace").decode()
         if refer and id(value) in self._shared:

@@ -352,6 +352,8 @@ class Decoder:
             return make([self.decode(item) for item in told["v"]])
         if kind == "dict":
             return {self.decode(key): self.decode(item) for key, item in told["v"]}
+        if kind == "int":
+            return int(told["v"], 16)
         if kind == "bytes":
             return self._buffers[told["b"]]
         if kind == "complex":

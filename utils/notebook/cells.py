@@ -38,6 +38,12 @@ def decoded(data: bytes, name: str) -> str:
         raise too_big(name, len(data))
     if data[:5] == b"%PDF-":
         raise Unusable(_("Le fichier {name} est un PDF : rendez le notebook lui-même.").format(name=name))
+    if data[:8] == b"bplist00" or data.lstrip(b"\xef\xbb\xbf \r\n")[:9].lower().startswith((b"<!doctype", b"<html")):
+        message = _(
+            "Le fichier {name} est la page web d'un notebook, pas le notebook : dans JupyterLab, File > Download ; "
+            "dans Colab, Fichier > Télécharger > Télécharger le fichier .ipynb."
+        )
+        raise Unusable(message.format(name=name))
     for encoding in ("utf-8-sig", "utf-16", "cp1252"):
         if encoding == "utf-16" and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
             continue
@@ -64,6 +70,11 @@ def parsed(text: str, name: str) -> NotebookNode:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
+        if re.search(r"^<{7} ", text, re.MULTILINE):
+            message = _(
+                "Le fichier {name} contient les marques d'un conflit de git (« <<<<<<< ») : choisissez une version."
+            )
+            raise Unusable(message.format(name=name)) from None
         if text.lstrip().startswith(("{", "[")):
             message = _("Le fichier {name} est incomplet ou abîmé : rendez-le de nouveau.")
             raise Unusable(message.format(name=name)) from None
@@ -118,12 +129,27 @@ def _invalid(name: str, error: Exception) -> Unusable:
 
 def _sound(cell: NotebookNode) -> NotebookNode:
     clean = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(cell.source)
+    if cell.cell_type == "markdown":
+        kept = _images(cell.get("attachments"))
+        if kept:
+            clean.attachments = kept
+        # What names an image that is not there could not be shown at all.
+        clean.source = re.sub(r"\(attachment:([^)\s]*)", lambda m: m[0] if m[1] in kept else f"({m[1]}", clean.source)
     marks = cell.metadata.get("nbgrader")
     if isinstance(marks, dict) and isinstance(marks.get("grade_id"), str):
         clean.metadata["nbgrader"] = copy.deepcopy(marks)
     if name := cell_id(cell):
         clean.id = name
     return clean
+
+
+def _images(attachments: object) -> dict[str, dict[str, str]]:
+    """The images pasted into a text cell: {name: {type: base64}}."""
+    found = attachments if isinstance(attachments, dict) else {}
+    return {
+        str(name): {kind: data for kind, data in kinds.items() if kind.startswith("image/") and isinstance(data, str)}
+        for name, kinds in found.items() if isinstance(kinds, dict)
+    }  # fmt: skip
 
 
 def course(notebook: NotebookNode) -> dict[str, str]:

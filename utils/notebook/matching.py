@@ -26,8 +26,16 @@ def known(cells: Sequence[NotebookNode], originals: Sequence[NotebookNode], by_p
         claims: dict[int, list[int]] = {}
         for index, cell in enumerate(cells):
             ours = ours_by_key.get(key(cell))
-            if index not in found and ours is not None and cell.cell_type == originals[ours].cell_type:
+            if index not in found and ours is not None:
                 claims.setdefault(ours, []).append(index)
+        for ours, indices in list(claims.items()):
+            alike = [index for index in indices if cells[index].cell_type == originals[ours].cell_type]
+            # A name tells the cell even where a key stroke has changed its type; a content does not.
+            named = [] if key is content else [index for index in indices if cells[index].source.strip()]
+            if not (alike or named):
+                del claims[ours]
+            else:
+                claims[ours] = alike or named
         found |= {_best(indices, cells, originals[ours]): ours for ours, indices in claims.items()}
     return _with_places(found, cells, originals) if by_place else found
 

@@ -14,6 +14,7 @@ import pytest
 from grading import grade
 from grading.book import intake
 from tests.toy_lab import LAB, TOY
+from utils.files import member_name
 
 DOUBLE = "def double(x):\n    return x + x"
 NOISY = 'def noisy():\n    return "rien que du bruit inoffensif"'
@@ -142,9 +143,34 @@ def as_text(notebook):
     cell.pop("execution_count", None)
 
 
+def retyped(kind):
+    """A key stroke in JupyterLab (M, R) has changed the type of a cell that was worked in."""
+
+    def damage(notebook):
+        for name in ("ex1_double-solution", "ex3_words-answer"):
+            cell = cells(notebook)[name]
+            if name == "ex1_double-solution":
+                cell.cell_type = kind
+                cell.pop("outputs", None)
+                cell.pop("execution_count", None)
+            else:
+                cell |= {"cell_type": "code", "outputs": [], "execution_count": None}
+
+    return damage
+
+
+def answered_below(notebook):
+    at = index(notebook, "ex3_words-answer")
+    notebook.cells[at].source = "*Votre réponse ici.*"
+    notebook.cells.insert(at + 1, nbformat.v4.new_markdown_cell(WORDS))
+
+
 @pytest.mark.parametrize(
     ("damage", "note"),
     [
+        (retyped("markdown"), "changé de type.*ex1_double, ex3_words"),
+        (retyped("raw"), "changé de type.*ex1_double, ex3_words"),
+        (answered_below, "cellule qui suit la sienne : ex3_words"),
         (stripped, "repères"),
         (by_position, "^$"),
         (by_position_and_stripped, "repères"),
@@ -193,6 +219,57 @@ def test_what_a_copy_says_of_its_release_is_kept(take, filled, student_notebook)
     assert [cell.id for cell in notebook.cells] == [cell.id for cell in student_notebook.cells]
 
 
+def test_a_written_answer_in_two_cells_is_read_whole(take, filled):
+    at = index(filled, "ex3_words-answer")
+    half = copy.deepcopy(filled.cells[at])
+    half.source = "D'abord ceci."
+    filled.cells.insert(at, half)
+    notebook, _ = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+    assert cells(notebook)["ex3_words-answer"].source == f"D'abord ceci.\n\n{WORDS}"
+    assert sum("D'abord ceci." in cell.source for cell in notebook.cells) == 1
+
+
+def test_cells_that_were_merged_are_not_undone_by_a_stub(take, filled):
+    filled.cells[index(filled, "ex1_double-solution")].source = f"{DOUBLE}\n\n{NOISY}"
+    del filled.cells[index(filled, "ex2_noisy-solution")]
+    notebook, notes = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+    assert cells(notebook)["ex2_noisy-solution"].source == ""
+    assert "réunies avec une autre : ex2_noisy" in " ".join(notes)
+
+
+def test_a_pasted_image_stays_and_one_that_is_gone_is_no_fault(take, filled):
+    answer = cells(filled)["ex3_words-answer"]
+    answer.source = "![a](attachment:a.png) ![b](attachment:b.png)"
+    answer["attachments"] = {"a.png": {"image/png": "iVBORw0KGgo=", "text/html": "<script>"}}
+    for damage in (lambda _: None, lambda nb: nb.cells.reverse()):
+        damage(filled)
+        notebook, _ = take({f"{LAB}.ipynb": nbformat.writes(filled)})
+        taken = cells(notebook)["ex3_words-answer"]
+        assert taken.attachments == {"a.png": {"image/png": "iVBORw0KGgo="}}
+        assert taken.source == "![a](attachment:a.png) ![b](b.png)"
+
+
+def test_the_notebook_that_was_worked_in_is_graded(take, filled, student_notebook):
+    untouched, text = nbformat.writes(student_notebook), nbformat.writes(filled)
+    notebook, notes = take({f"{LAB}.ipynb": untouched, f"{LAB} (1).ipynb": text})
+    right(notebook)
+    assert "s'appelait" in " ".join(notes) and "vérifier" not in " ".join(notes)
+    notebook, notes = take({f"{LAB}.ipynb": text, f"{LAB} (1).ipynb": untouched})
+    right(notebook)
+    other = copy.deepcopy(filled)
+    cells(other)["ex1_double-solution"].source = "def double(x):\n    return 0"
+    notebook, notes = take({f"{LAB}.ipynb": text, f"{LAB} (1).ipynb": nbformat.writes(other)})
+    right(notebook)
+    assert "À vérifier : plusieurs notebooks" in " ".join(notes)
+
+
+def test_a_name_that_macos_wrote_without_saying_so(tmp_path):
+    member = zipfile.ZipInfo("E\u0301lo\u00ef/x.ipynb".encode().decode("cp437"))
+    assert member_name(member) == "\u00c9lo\u00ef/x.ipynb"
+    member.flag_bits |= 0x800
+    assert member_name(member) == member.filename  # it says what it is
+
+
 def zipped(files, link=""):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -220,6 +297,10 @@ def test_files_are_found_and_read(take, filled, tmp_path):
         ({f"{LAB}.ipynb": windows}, ""),
         ({f"{LAB}.ipynb": v3}, ""),
         ({"rendu.zip": zipped({f"{LAB}.ipynb": text})}, "archive"),
+        ({"rendu.zip": zipped({f"{LAB}.ipynb": text, "a" * 300: "x", "b": "x", "b/c": "x"})}, "n'a pas pu être repris"),
+        ({f"{LAB}.ipynb.json": text}, "json"),
+        ({f"{LAB}.ipynb.txt": text}, "txt"),
+        ({f"{LAB}.ipynb": text, f"._{LAB}.ipynb": "Mac OS X"}, ""),
     ]
     for number, (files, note) in enumerate(cases):
         folder = hand_in(tmp_path / str(number), files)
@@ -237,6 +318,9 @@ def test_files_are_found_and_read(take, filled, tmp_path):
         ({f"{LAB}.ipynb": b""}, "est vide"),
         ({f"{LAB}.ipynb": '{"cells": ['}, "incomplet ou abîmé"),
         ({f"{LAB}.ipynb": "bonjour"}, "n'est pas un notebook"),
+        ({f"{LAB}.ipynb": "\n<!DOCTYPE html><html>"}, "page web d'un notebook"),
+        ({f"{LAB}.ipynb": b"bplist00\xd1"}, "page web d'un notebook"),
+        ({f"{LAB}.ipynb": '{"cells": [\n<<<<<<< HEAD\n'}, "conflit de git"),
         ({f"{LAB}.ipynb": "[1, 2]"}, "n'est pas un notebook"),
         ({f"{LAB}.ipynb": "[" * 100_000}, "incomplet ou abîmé"),
         ({f"{LAB}.ipynb": '{"cells": [3], "nbformat": 4, "metadata": {}}'}, "notebook valable"),

@@ -87,6 +87,18 @@ def test_the_environment_holds_no_secret(engine, monkeypatch):
     assert "SECRET_TOKEN" not in text(engine.run(notebook("import os\nprint(dict(os.environ))"), {}))[0]
 
 
+def test_system_commands_need_no_terminal(engine):
+    commands = "!echo one; echo two >&2\nword = 'three'\n!echo {word}\nnames = !echo four; echo five\nprint(names)"
+    failing = "!exit 3\nprint(_exit_code)\n"
+    failing += (
+        "def f():\n    number = 7\n    !echo $number\n    names = !echo {number + 1}\n    return names\nprint(f())"
+    )
+    printed = text(engine.run(notebook(commands, failing, "%pip --version"), {}))
+    assert printed[0] == "one\ntwo\nthree\n['four', 'five']\n"
+    assert printed[1] == "3\n7\n['8']\n"
+    assert "pip " in printed[2]
+
+
 def test_a_local_module_does_not_hide_the_course_helpers(engine):
     shadow = "open('utils.py', 'w').write('raise SystemExit')\nimport utils.checks\nprint(utils.checks.__file__)"
     assert text(engine.run(notebook(shadow), {}))[0].strip().endswith(os.path.join("utils", "checks.py"))
