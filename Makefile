@@ -1,5 +1,5 @@
 # `make lab` and `make test` are all one needs; `make help` lists the rest.
-# Messages are in French: students read them.
+# Messages are in French, or in English with COURSE_LANG=en: students read them.
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -12,6 +12,9 @@ LABS ?=
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# Says its first text, or the second to those who ask for English.
+SAY := say() { if [ "$$COURSE_LANG" = en ]; then echo "$$2"; else echo "$$1"; fi; }; say
 
 # A stamp says: these packages are installed here.  It is void when the folder has moved or its Python is gone.
 CORE := $(VENV)/core.stamp
@@ -26,7 +29,8 @@ help:  ## cette liste
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 : /p' $(MAKEFILE_LIST)
 
 lab: setup  ## installe tout au besoin, puis ouvre JupyterLab sur notebooks/ (LABS="tp1_mlm tp4_rag" : de quoi faire ces TP)
-	@echo "==> JupyterLab : ouvrez l'adresse affichée ci-dessous (Ctrl+C pour arrêter)"
+	@$(SAY) "==> JupyterLab : ouvrez l'adresse affichée ci-dessous (Ctrl+C pour arrêter)" \
+	  "==> JupyterLab: open the address printed below (Ctrl+C to stop)"
 	@mkdir -p notebooks
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m jupyterlab --no-browser --log-level=WARN --ServerApp.root_dir=notebooks $(ALLOW_ROOT) $(LAB_ARGS)
 
@@ -35,24 +39,27 @@ update: $(CORE)  ## la nouvelle version du cours, dans vos notebooks aussi : vos
 	@$(MAKE) --no-print-directory ready
 
 handin: $(CORE)  ## NOTEBOOK=tp1_mlm.ipynb : vérifie un notebook et prépare l'archive à rendre
-	@$(if $(NOTEBOOK),,echo "Indiquez le notebook : make handin NOTEBOOK=tp1_mlm.ipynb"; exit 1)
+	@$(if $(NOTEBOOK),,$(SAY) "Indiquez le notebook : make handin NOTEBOOK=tp1_mlm.ipynb" \
+	  "Say which notebook: make handin NOTEBOOK=tp1_mlm.ipynb"; exit 1)
 	@$(PY) -m utils.student.handin "$(NOTEBOOK)"
 
 setup: extras  ## environnement, modèles, données, diagnostic ; sans ouvrir JupyterLab
-	@echo "==> Modèles et données"
+	@$(SAY) "==> Modèles et données" "==> Models and data"
 	@$(PY) -m utils.labs fetch $(LABS)
-	@echo "==> Diagnostic"
-	@$(PY) -m utils.student.doctor $(LABS) || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
+	@$(SAY) "==> Diagnostic" "==> Diagnosis"
+	@$(PY) -m utils.student.doctor $(LABS) || { $(SAY) "==> À réparer : les lignes [FAIL] ci-dessus disent comment." \
+	  "==> To be mended: the [FAIL] lines above say how."; }
 
 # As setup, saying only what is wrong: for what comes before something else.
 ready: extras
 	@$(PY) -m utils.labs fetch $(LABS) > /dev/null
-	@$(PY) -m utils.student.doctor --brief $(LABS) || echo "==> À réparer : les lignes [FAIL] ci-dessus disent comment."
+	@$(PY) -m utils.student.doctor --brief $(LABS) || { $(SAY) "==> À réparer : les lignes [FAIL] ci-dessus disent comment." \
+	  "==> To be mended: the [FAIL] lines above say how."; }
 
 $(CORE): pyproject.toml constraints.txt
-	@echo "==> Environnement Python dans $(VENV)/"
+	@$(SAY) "==> Environnement Python dans $(VENV)/" "==> Python environment in $(VENV)/"
 	@$(PY) -c 'import pip' 2>/dev/null || { rm -rf $(VENV); $(MAKE) --no-print-directory $(VENV); }
-	@echo "==> Bibliothèques (quelques minutes la première fois)"
+	@$(SAY) "==> Bibliothèques (quelques minutes la première fois)" "==> Libraries (a few minutes the first time)"
 	@$(PIP_INSTALL) --editable .
 	@echo "$(CURDIR)" > $@
 
@@ -68,9 +75,12 @@ $(VENV):
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue; \
 	  echo "    $$("$$python" --version), $$(command -v "$$python")"; "$$python" -m venv $@ && exit 0; rm -rf $@; exit 1; \
 	done; \
-	echo "Il faut Python 3.11, 3.12 ou 3.13 avec son module venv (essayés : $(CANDIDATES))."; \
-	echo "Installez-le (Debian, Ubuntu : sudo apt install python3 python3-venv ; macOS : brew install python@3.12),"; \
-	echo "ou indiquez-le : make lab PYTHON=/chemin/vers/python3.12"; exit 1
+	$(SAY) "Il faut Python 3.11, 3.12 ou 3.13 avec son module venv (essayés : $(CANDIDATES))." \
+	  "Python 3.11, 3.12 or 3.13 is needed, with its venv module (tried: $(CANDIDATES))."; \
+	$(SAY) "Installez-le (Debian, Ubuntu : sudo apt install python3 python3-venv ; macOS : brew install python@3.12)," \
+	  "Install it (Debian, Ubuntu: sudo apt install python3 python3-venv; macOS: brew install python@3.12),"; \
+	$(SAY) "ou indiquez-le : make lab PYTHON=/chemin/vers/python3.12" \
+	  "or say where it is: make lab PYTHON=/path/to/python3.12"; exit 1
 
 # What teachers and authors run; the student edition (`make students`) is without.
 -include grading/teacher.mk

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from authoring import keys
 from authoring.catalogue import Catalogue
-from authoring.lab import Exercise, Lab, LabError
+from authoring.lab import SOURCE_LANGUAGE, Exercise, Lab, LabError
 from grading.execution.forks import ONE_THREAD
 from utils import outcome as outcomes
 from utils.environment import ROOT, cores
@@ -131,6 +131,7 @@ def key(lab: Lab) -> str:
 def _tried(asked: dict, lab: Lab) -> Iterator[dict]:
     """What the process of the lab tells, an outcome a line."""
     settings = {"COURSE_BUDGET": "small", "NBGRADER_EXECUTION": "autograde", "MPLBACKEND": "Agg"}
+    settings["COURSE_LANG"] = SOURCE_LANGUAGE  # of the messages that answers must get, whoever runs this
     environment = {**os.environ, **settings, **ONE_THREAD, "OMP_THREAD_LIMIT": "1"}
     command, pipe = [sys.executable, "-m", "grading.execution.trial"], subprocess.PIPE
     with tempfile.TemporaryFile() as said:

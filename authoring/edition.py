@@ -40,12 +40,15 @@ def publish(to: Path, root: Path = ROOT) -> list[str]:
         to.mkdir(parents=True, exist_ok=True)
         _git(to, "init", "--quiet", "--initial-branch=main")
     _git(to, "var", "GIT_COMMITTER_IDENT")  # without a name and an address, git could not commit what is copied below
-    for name in set(_git(to, "ls-files", "-z").split("\0")) - {"", *files, "README.md"}:
+    for name in set(_git(to, "ls-files", "-z").split("\0")) - {"", *files, "README.md", "README.en.md"}:
         (to / name).unlink(missing_ok=True)
     for name in files:
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, to / name)
-    shutil.copy(root / "README.fr.md", to / "README.md")  # what a forge shows first
+    french, english = ((root / name).read_text(encoding="utf-8") for name in ("README.fr.md", "README.md"))
+    there = "*In English: [README.en.md](README.en.md).*\n\n"
+    (to / "README.md").write_text(there + french, encoding="utf-8")  # what a forge shows first
+    (to / "README.en.md").write_text(_for_students(english), encoding="utf-8")
     _git(to, "add", "--all")
     changed = _git(to, "diff", "--cached", "--name-only").splitlines()
     if changed:
@@ -62,6 +65,14 @@ def published(root: Path = ROOT) -> list[str]:
         if shown := [mark for mark in MARKERS if mark.encode() in text]:
             raise EditionError(f"{name} holds {shown[0]!r}: it would show a solution or a hidden test.")
     return names
+
+
+def _for_students(readme: str) -> str:
+    """Of the English README: its title, and what stands between the marks."""
+    title, _found, rest = readme.partition("\n")
+    _before, _mark, part = rest.partition("<!-- students:begin")
+    part = part.partition("-->\n")[2].partition("<!-- students:end -->")[0]
+    return f"{title}\n\n*En français : [README.fr.md](README.fr.md).*\n\n{part}"
 
 
 def _accept(to: Path) -> None:

@@ -73,8 +73,8 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
     if budget not in BUDGETS:
         raise ValueError(f"budget = {budget!r}; expected one of {', '.join(BUDGETS)}.")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    environment.pop("NBGRADER_EXECUTION", None)
-    environment.pop("COURSE_BUDGET", None)
+    for name in ("NBGRADER_EXECUTION", "COURSE_BUDGET", "COURSE_LANG"):
+        environment.pop(name, None)
     if budget == "small":
         environment["COURSE_BUDGET"] = "small"
     notebook = copy.deepcopy(source)

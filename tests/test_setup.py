@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests import working_copy
+from tests.english import left_in_french
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -182,6 +183,12 @@ def test_no_suitable_python_is_a_clear_error(tmp_path, python):
     assert done.returncode != 0
     assert "Il faut Python 3.11, 3.12 ou 3.13" in done.stdout
     assert not (tmp_path / ".venv").exists()
+    english = os.environ | {"COURSE_LANG": "en"}
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True, env=english
+    )
+    assert done.returncode != 0 and "Python 3.11, 3.12 or 3.13 is needed" in done.stdout
+    assert not left_in_french(done.stdout)
 
 
 def status(address: str, patience: float = 30) -> int:

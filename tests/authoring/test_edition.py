@@ -45,7 +45,10 @@ def test_students_have_what_they_need(edition):
     command = [sys.executable, "-m", "utils.student.handin", "--no-run", "--to", str(edition.parent), "tp1_mlm.ipynb"]
     done = subprocess.run(command, cwd=edition, env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and "c'est le TP tp1_mlm" in done.stdout and str(ROOT) not in done.stdout, done
-    for target in ("README.md", "README.fr.md"):
+    english = (edition / "README.en.md").read_text(encoding="utf-8")
+    assert english.startswith("# Large language models") and "make handin" in english and "make grade" not in english
+    assert "notebooks/en/tp0_quiz" in english and "If something goes wrong" in english
+    for target in ("README.md", "README.en.md", "README.fr.md"):
         for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", (edition / target).read_text()):
             assert (edition / link).exists(), (target, link)
 

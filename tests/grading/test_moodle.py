@@ -9,7 +9,9 @@ import pytest
 from nbgrader.api import Gradebook
 
 from grading import moodle
-from grading.grade import marks_of
+from grading.book.notes import NoteKind, note
+from grading.grade import Marks, marks_of
+from tests.english import left_in_french
 from tests.toy_lab import LAB, TOY
 
 ENGLISH = [
@@ -253,3 +255,10 @@ def test_in_graded_and_out_again(toy, tmp_path, student_notebook, monkeypatch):
     where, _ = moodle.export(tmp_path, TOY)
     with zipfile.ZipFile(where / "feedback.zip") as made:
         assert made.namelist() == [f"{folder}/{LAB}.html"]
+
+
+def test_the_comment_is_in_the_language_of_the_hand_in():
+    marks = {"points": {"ex1": 1.5}, "maximum": 2.0, "notes": [note(NoteKind.REORDERED)]}
+    french, english = (moodle.comment(Marks("anne", LAB, **marks, language=language)) for language in ("fr", "en"))
+    assert french.startswith("<p>1,5 sur 2. Le détail") and "l&#x27;ordre du TP a été rétabli." in french
+    assert english.startswith("<p>1.5 out of 2. The details") and not left_in_french(english)

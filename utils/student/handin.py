@@ -80,6 +80,14 @@ def notebook_at(path: str | Path) -> Path:
     return path
 
 
+def language_at(path: str | Path) -> str:
+    """The language of the notebook that a path means; empty if there is none, or none that says it."""
+    try:
+        return releases.spoken(notebook_at(path))
+    except Unusable:
+        return ""
+
+
 def _not_there(path: Path) -> str:
     message = _("Le fichier {path} n'existe pas").format(path=path)
     near = sorted(p.name for p in path.parent.glob("*.ipynb")) if path.parent.is_dir() else []
@@ -402,7 +410,7 @@ def hand_in(
     `run`: execute it too.  `lab`: what it must be a copy of.  `to`: the archive's folder (by default the notebook's).
     `files`: what to add to the archive, besides the notebook.
     """
-    with speaking(releases.spoken(Path(path).expanduser())):
+    with speaking(language_at(path)):
         return _handed_in(path, run, lab, to, files)
 
 

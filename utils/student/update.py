@@ -32,7 +32,7 @@ from utils.notebook import releases
 from utils.notebook.cells import Unusable, cell_id, course, exercise, grade_id, role, same
 from utils.notebook.matching import known
 from utils.student.doctor import Line
-from utils.student.handin import Copy, notebook_at, read, title
+from utils.student.handin import Copy, language_at, notebook_at, read, title
 
 DIFF_LINES = 12  # of a changed cell, how many lines of its difference are shown
 ROLES = {"solution": N_("code"), "check": N_("vérification"), "answer": N_("réponse"), "given": N_("donné")}
@@ -165,7 +165,7 @@ def update(path: str | Path, lab: str | None = None, pull: bool = False) -> bool
 
     `lab`: what it must be a copy of.  `pull`: first bring the course's new release, with git.
     """
-    with speaking(releases.spoken(Path(path).expanduser())):
+    with speaking(language_at(path)):
         return _updated(path, lab, pull)
 
 

@@ -1,4 +1,4 @@
-"""Broken hand-ins: each is mended and noted, or set aside with one sentence in French; the others go on."""
+"""Broken hand-ins: each is mended and noted, or set aside with one sentence; the others go on."""
 
 import copy
 import io
@@ -13,6 +13,9 @@ import pytest
 
 from grading import grade
 from grading.book import intake
+from grading.book.gradebook import Course
+from grading.book.ledger import Entry, EntryState
+from tests.english import left_in_french
 from tests.toy_lab import LAB, TOY
 from utils.files import member_name
 
@@ -399,3 +402,32 @@ def test_a_class_with_broken_hand_ins_goes_on(classroom, filled):
     assert "repères" in str(marks["Éloïse d'Été"].notes[-1])
     assert "double" in " ".join(map(str, marks["fanny"].notes))
     assert {path: path.read_bytes() for path in submitted.rglob("*") if path.is_file()} == before
+
+
+def test_a_hand_in_is_told_in_its_language_why_it_cannot_be_graded(tmp_path, student_notebook):
+    """As far as its notebooks say which; and a language that the lab is not given out in is none."""
+    english = copy.deepcopy(student_notebook)
+    english.metadata["course"] = english.metadata.course | {"language": "en"}
+    releases, mine = [student_notebook, english], nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    for language, spoken, sentence in (
+        ("en", "en", f"This notebook is not that of lab {LAB}: its cells were not recognized."),
+        ("fr", "fr", f"Ce notebook n'est pas celui du TP {LAB} : ses cellules n'ont pas été reconnues."),
+        ("../en", "fr", f"Ce notebook n'est pas celui du TP {LAB} : ses cellules n'ont pas été reconnues."),
+    ):
+        mine.metadata["course"] = {"language": language}
+        folder = hand_in(tmp_path / "in", {f"{LAB}.ipynb": nbformat.writes(mine)})
+        with pytest.raises(intake.Unusable) as told:
+            intake.take_in(folder, tmp_path / "out", releases, LAB)
+        assert (str(told.value), told.value.language) == (sentence, spoken)
+    taken = intake.take_in(hand_in(folder, {f"{LAB}.ipynb": nbformat.writes(english)}), tmp_path / "out", releases, LAB)
+    assert taken.language == "en"
+
+
+def test_the_page_of_a_hand_in_set_aside_is_in_its_language(tmp_path):
+    course = Course(tmp_path, TOY)
+    for student, language in (("anne", "fr"), ("bea", "en")):
+        course.ledger.put(student, Entry("", EntryState.ASIDE, error="…", language=language))
+    french, english = (course.page(student).read_text(encoding="utf-8") for student in ("anne", "bea"))
+    assert '<html lang="fr">' in french and "Votre copie n'a pas été corrigée" in french
+    assert '<html lang="en">' in english and "Your work has not been graded" in english
+    assert not left_in_french(re.sub(r"<style>.*?</style>", "", english, flags=re.DOTALL))

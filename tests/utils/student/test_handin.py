@@ -69,6 +69,7 @@ def test_an_english_copy_is_english_all_the_way(tmp_path, capsys):
     """The English quiz as it was given out, then half wrong: what its cells print, what the check says."""
     path = tmp_path / "quiz of mine.ipynb"
     notebook = releases.released("tp0_quiz", "en")
+    notebook.cells.append(nbformat.v4.new_code_cell("show('A')", id="mine"))  # the lab's own are demonstrations
     for answers in ({}, {"A1": True, "A2": True, "B1": "yes"}):
         [cell] = [cell for cell in notebook.cells if grade_id(cell) == "ex1_quiz-solution"]
         for name, answer in answers.items():
@@ -93,6 +94,7 @@ def test_a_lab_s_name_means_the_notebook_that_was_begun(course, monkeypatch):
     assert handin.notebook_at(f"{LAB}.ipynb") == releases.path_of(LAB)
     mine = saved(fill(english), releases.path_of(LAB, "en"))
     assert handin.notebook_at(f"{LAB}.ipynb") == mine and releases.begun() == [mine]
+    assert handin.language_at(f"{LAB}.ipynb") == "en" and handin.language_at("tp9.ipynb") == ""
     french = saved(fill(releases.released(LAB)), releases.path_of(LAB))
     os.utime(mine, (1, 1))
     assert handin.notebook_at(f"{LAB}.ipynb") == french  # saved last
