@@ -38,7 +38,7 @@ from grading.execution.status import Status
 from grading.reports import page as pages
 from grading.reports.result import ungraded
 from utils.environment import ROOT, cores
-from utils.files import encodable, natural
+from utils.files import encodable, natural, no_formula
 from utils.language import _
 from utils.notebook.cells import language
 from utils.notebook.demos import left_out
@@ -298,7 +298,9 @@ def write_csv(marks: list[Marks], path: Path) -> None:
         for mark in marks:
             scores = [mark.points.get(name, "") for name in exercises]
             total = ["", ""] if mark.error else [mark.total, mark.maximum]
-            writer.writerow([mark.student, mark.lab, *scores, *total, " ".join(mark.to_grade), mark.error])
+            writer.writerow(
+                [no_formula(mark.student), mark.lab, *scores, *total, " ".join(mark.to_grade), no_formula(mark.error)]
+            )
 
 
 def table(marks: list[Marks]) -> str:

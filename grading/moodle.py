@@ -188,17 +188,18 @@ def _people(members: list[Member], root: Path, lab: str, emails: dict[str, tuple
         full, email = emails.get(id, (name, ""))
         folder = _folder(name)
         if len(owners[folder.casefold()]) > 1 or folder.casefold() == "participant":  # homonyms; anonymous marking
-            folder = f"{folder} ({email or id})"
-        student = known[id].student if id in known else _folder(folder)
+            mark = email if 0 < len(email.encode()) <= 40 else id
+            folder = _folder(f"{folder} ({mark})", longest=150)
+        student = known[id].student if id in known else folder
         people[id] = Participant(student, id, full or name, email, kinds.get(id, "onlinetext"))
     return people
 
 
-def _folder(name: str) -> str:
-    """A name as a folder: accents and spaces stay, what a file system or an address could take amiss goes."""
+def _folder(name: str, longest: int = 100) -> str:
+    """A name as a folder, of `longest` bytes: accents and spaces stay, what a file system could take amiss goes."""
     plain = unicodedata.normalize("NFC", name)
-    plain = "".join(letter for letter in plain if letter.isprintable() and letter not in '/\\<>:"|?*')
-    return plain.strip(" .")[:100] or "sans nom"
+    plain = "".join(letter for letter in plain if letter.isprintable() and letter not in '/\\<>:"|?*[]')
+    return plain.strip(" .").encode()[:longest].decode(errors="ignore").strip(" .") or "sans nom"
 
 
 def _emails(worksheet: Path | None) -> dict[str, tuple[str, str]]:

@@ -20,6 +20,17 @@ def natural(name: str) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
+def alphabetical(name: str) -> str:
+    """The key that sorts people: accents and case do not count, Élodie comes after Denis."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def no_formula(text: str) -> str:
+    """A text that a spreadsheet shows as it is, and never computes."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def encodable(text: str) -> str:
     """A text as UTF-8 can write it: half a character (of a cut emoji, of a name in another encoding) becomes `?`."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -24,7 +24,7 @@ from grading.book.ledger import EntryState, Ledger, fingerprint
 from grading.execution.status import STOPPED
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
-from utils.files import plain_name
+from utils.files import alphabetical, plain_name
 from utils.notebook.cells import language
 
 
@@ -99,8 +99,8 @@ class Course:
         self._api = NbGraderAPI(config=self.config)
 
     def students(self) -> list[str]:
-        """Those who handed in the lab."""
-        return sorted(self._handed_in)
+        """Those who handed in the lab, in the order of their names."""
+        return sorted(self._handed_in, key=alphabetical)
 
     def handed_in(self, student: str) -> Path:
         """What a student handed in: a folder."""

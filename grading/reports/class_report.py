@@ -10,7 +10,6 @@ import io
 import re
 import statistics
 import sys
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -288,7 +287,7 @@ def _success(rows: list[dict]) -> Figure:
 def write_report(root: Path, lab: Lab) -> Path | None:
     """Write report/<lab>.html of a course folder; None if nobody handed in the lab."""
     course = Course(root, lab)
-    students = sorted(course.students(), key=_alphabetical)
+    students = course.students()
     if not students:
         return None
     with course.gradebook() as gradebook:
@@ -296,12 +295,6 @@ def write_report(root: Path, lab: Lab) -> Path | None:
     path = root / "report" / f"{lab.name}.html"
     write(path, class_report(lab, results))
     return path
-
-
-def _alphabetical(name: str) -> str:
-    """Accents and case do not count: Élodie comes after Denis."""
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """One hand-in never ends the class: whatever it makes us raise, it alone ends, once, with a sentence."""
 
+import csv
 import json
 import os
 import random
@@ -92,6 +93,13 @@ def test_the_table_and_the_csv_take_every_name(graded, tmp_path, capsysbinary):
     grade.write_csv(list(marks.values()), tmp_path / "grades.csv")
     assert len((tmp_path / "grades.csv").read_text(encoding="utf-8-sig").splitlines()) == len(marks) + 1
     grade.table(list(marks.values())).encode()
+
+
+def test_a_name_is_never_a_formula(tmp_path):
+    grade.write_csv([grade.Marks("=1+1", LAB, error="@x"), grade.Marks("O'Neil", LAB)], tmp_path / "grades.csv")
+    with (tmp_path / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["student"], row["error"]) for row in rows] == [("'=1+1", "'@x"), ("O'Neil", "")]
 
 
 def test_names_stay_apart_and_plain_ones_stay():

@@ -13,6 +13,7 @@ from grading.book.notes import NoteKind, note
 from grading.grade import Marks, marks_of
 from tests.english import left_in_french
 from tests.toy_lab import LAB, TOY
+from utils.files import plain_name
 
 ENGLISH = [
     "Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade", "Grade can be changed",
@@ -83,6 +84,15 @@ def test_homonyms_and_anonymous_marking_do_not_mix(tmp_path):
     later = archive(tmp_path / "n.zip", {"Jean Martin_7_assignsubmission_file_/a.ipynb": "7"})
     moodle.import_submissions(later, tmp_path, LAB)
     assert submitted(tmp_path)[f"Jean Martin (7)/{LAB}/a.ipynb"] == "7" and len(submitted(tmp_path)) == 4
+
+
+def test_long_names_are_cut_and_stay_apart(tmp_path):
+    long = {"1": "字" * 90, "2": "字" * 89 + "学", "3": "😀" * 100, "4": "Prénom [M1]"}
+    files = {f"{name}_{id}_assignsubmission_file_/a.ipynb": id for id, name in long.items()}
+    moodle.import_submissions(archive(tmp_path / "m.zip", files), tmp_path, LAB)
+    found = {text: path.split("/")[0] for path, text in submitted(tmp_path).items()}
+    assert len(set(found.values())) == 4 and all(len(name.encode()) <= 150 for name in found.values())
+    assert found["4"] == "Prénom M1" and [plain_name(name) for name in found.values()] == list(found.values())
 
 
 def test_a_worksheet_tells_homonyms_apart_by_address(tmp_path):
