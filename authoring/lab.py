@@ -20,8 +20,8 @@ from authoring import language as translation
 from authoring import naming, templates
 from authoring.source import MARKERS, STUBS, TEXT_STUBS, Region, Source
 from utils.language import N_, _
+from utils.notebook.cells import cell_id, grade_id, plain
 from utils.notebook.cells import exercise as exercise_of
-from utils.notebook.cells import grade_id
 from utils.notebook.cells import role as role_of
 from utils.notebook.demos import DEMO, faults
 
@@ -214,6 +214,14 @@ class Lab:
         """The code that every student gets, cell by cell, in each language."""
         cells = [cell for language in self.languages for cell in self.notebook_in(language).cells]
         return [Source(cell.source).public for cell in cells if cell.cell_type == "code"]
+
+    def gives(self, cell: nbformat.NotebookNode) -> bool:
+        """Whether a cell of a copy is the lab's own, of this version of it by its text or of another by its name."""
+        return cell_id(cell) in self._given[0] or plain(cell.source) in self._given[1]
+
+    @cached_property
+    def _given(self) -> tuple[set[str], set[str]]:
+        return {cell_id(cell) for cell in self.notebook.cells} - {""}, set(map(plain, self.given))
 
     # ------------------------------------------------------------------------------------------------- what is secret
     @cached_property

@@ -165,9 +165,8 @@ def _to_mark(titles: dict[str, str], graded: list[Result]) -> list[tuple[str, in
 
 def similar(lab: Lab, graded: list[Result]) -> list[Pair]:
     """Hand-ins that look alike, in what the lab does not explain."""
-    works = {
-        result.student: {e.name: e.answer for e in result.exercises if e.changed}
-        | {OWN_CELLS: "\n".join(result.own_cells)}
+    works: dict[str, dict[str, str | list[str]]] = {
+        result.student: {e.name: e.answer for e in result.exercises if e.changed} | {OWN_CELLS: result.own_cells}
         for result in graded
     }
     standard: dict[str, list[str]] = {OWN_CELLS: lab.given}

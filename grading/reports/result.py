@@ -103,7 +103,8 @@ def read_result(lab: Lab, student: str, ledger: Ledger, gradebook: Gradebook, no
             result.error = ungraded()
         return result
     cells = {grade_id(cell): cell for cell in executed.cells}
-    result.own_cells = [c.source for c in executed.cells if c.cell_type == "code" and not grade_id(c)]
+    code = [cell for cell in executed.cells if cell.cell_type == "code" and not grade_id(cell)]
+    result.own_cells = [cell.source for cell in code if not lab.gives(cell)]
     with speaking(spoken):
         asked = lab.exercises_in(spoken).values()
         result.exercises = [_exercise(lab, exercise, cells, grades, comments) for exercise in asked]

@@ -19,6 +19,7 @@ from itertools import combinations
 RUN = 6  # tokens in a row that make one item of comparison
 LEAST_SHARED = 30  # such runs, below which two hand-ins are not compared: short answers are alike by nature
 LEAST_OVERLAP = 0.6
+LONGEST = 30_000  # characters of one text that are compared
 COMMON = 0.2  # a run that this share of a class of 20 or more has is common knowledge
 _SKIPPED = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENCODING, tokenize.ENDMARKER}
 
@@ -84,13 +85,16 @@ def runs(tokens: list[str]) -> set[tuple[str, ...]]:
 
 
 def tokens_of(text: str, is_code: bool) -> list[str]:
-    return code_tokens(text) if is_code else word_tokens(text)
+    """The tokens of a text, or of its beginning: a pasted table is no work to compare."""
+    return code_tokens(text[:LONGEST]) if is_code else word_tokens(text[:LONGEST])
 
 
-def alike(works: dict[str, dict[str, str]], standard: dict[str, Iterable[str]], prose: set[str]) -> list[Pair]:
+def alike(
+    works: dict[str, dict[str, str | list[str]]], standard: dict[str, Iterable[str]], prose: set[str]
+) -> list[Pair]:
     """The pairs of hand-ins that share much, most alike first.
 
-    `works`: student → piece (an exercise) → what the student wrote.  `standard`: piece → what anyone may have written
+    `works`: student → piece (an exercise) → what the student wrote, one text or several.  `standard`: piece → what anyone may have written
     (given code, reference, kept right answers).  `prose`: the pieces that are no code.
     """
     expected = {
@@ -102,7 +106,8 @@ def alike(works: dict[str, dict[str, str]], standard: dict[str, Iterable[str]], 
         student: {
             (piece, run)
             for piece, text in pieces.items()
-            for run in runs(tokens_of(text, piece not in prose)) - everywhere
+            for part in ([text] if isinstance(text, str) else text)
+            for run in runs(tokens_of(part, piece not in prose)) - everywhere
         }
         for student, pieces in works.items()
     }

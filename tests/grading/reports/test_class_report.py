@@ -1,12 +1,18 @@
 """The class report, and its hint of similar hand-ins."""
 
 import re
+import time
 
+import nbformat
+import pytest
+
+from authoring.catalogue import Catalogue
 from grading.book.notes import NoteKind, note
 from grading.reports import class_report as report
 from grading.reports import similarity
 from grading.reports.result import Exercise, Result, Test
 from tests.toy_lab import LAB, TOY
+from utils.notebook.cells import grade_id
 from utils.outcome import State
 
 
@@ -145,6 +151,25 @@ def test_what_the_lab_gives_and_short_answers_do_not_count():
     assert similarity.alike({"a": {"ex": short}, "b": {"ex": short}}, {}, set()) == []
 
 
+@pytest.mark.parametrize("lab", Catalogue(), ids=lambda lab: lab.name)
+def test_untouched_copies_are_no_pair_and_nothing_of_the_lab_is_a_student_s(lab):
+    """Nor those of an earlier version of the lab, whose given cells had other texts."""
+    cells = [cell for cell in lab.notebook.cells if cell.cell_type == "code" and not grade_id(cell)]
+    assert cells and all(lab.gives(cell) for cell in cells)
+    earlier = nbformat.v4.new_code_cell("as = it.was('in an earlier version')", id=cells[0].id)
+    assert lab.gives(earlier) and not lab.gives(nbformat.v4.new_code_cell("mine = 1"))
+    for number in (2, 12, 30):
+        results = [Result(f"s{i}", [], own_cells=[c.source for c in cells if not lab.gives(c)]) for i in range(number)]
+        assert report.similar(lab, results) == []
+
+
+def test_a_pasted_table_is_compared_in_no_time():
+    table = "x = [" + ", ".join(map(str, range(200_000))) + "]"
+    began = time.process_time()
+    similarity.alike({"a": {"ex": table}, "b": {"ex": table}, "c": {"ex": "y = 1"}}, {}, set())
+    assert time.process_time() - began < 3
+
+
 def test_a_way_that_much_of_the_class_took_weighs_little():
     many = {f"s{i}": {"ex": FIRST, "own": OTHER.replace("3", str(i)) * (i > 1)} for i in range(2, 30)}
     assert similarity.alike(many, {}, set()) == []  # FIRST is common knowledge here
@@ -163,8 +188,6 @@ def test_a_copied_text_and_code_that_does_not_parse():
 
 
 def test_a_large_class_is_compared_quickly():
-    import time
-
     works = {f"s{i}": {f"e{j}": OTHER.replace("3", str(i * j)) for j in range(4)} for i in range(150)}
     began = time.process_time()
     similarity.alike(works, {}, set())
