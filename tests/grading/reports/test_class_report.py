@@ -1,5 +1,6 @@
 """The class report, and its hint of similar hand-ins."""
 
+import html
 import re
 import time
 
@@ -10,7 +11,8 @@ from authoring.catalogue import Catalogue
 from grading.book.notes import NoteKind, note
 from grading.reports import class_report as report
 from grading.reports import similarity
-from grading.reports.result import Exercise, Result, Test
+from grading.reports.result import Exercise, ExerciseState, Result, Test
+from tests.english import left_in_french
 from tests.toy_lab import LAB, TOY
 from utils.notebook.cells import grade_id
 from utils.outcome import State
@@ -90,6 +92,20 @@ def test_messages_of_one_code_are_one_group_in_every_language():
     shapes = [result("a", "f(2) — obtained: [1, 2]; expected: 6."), result("b", "f(9) — obtained: 7; expected: 6.")]
     [row] = report.frequent_messages(shapes, {})
     assert row["text"] == "f(…) — obtained: …; expected: …."
+
+
+def test_the_report_is_in_the_teacher_s_language_what_was_told_in_the_student_s(monkeypatch):
+    monkeypatch.setenv("COURSE_LANG", "en")
+    mended = [note(NoteKind.REORDERED)]
+    class_ = [
+        Result("anne", [Exercise("ex1_double", "Exercice 1", ExerciseState.RIGHT, 2.0, 2.0)], mended),
+        Result("bea", [Exercise("ex1_double", "Exercise 1", ExerciseState.WAITING, 0.5, 2.0)], mended, language="en"),
+    ]
+    text = report.class_report(TOY, class_)
+    told = "Des cellules avaient changé de place : l'ordre du TP a été rétabli."
+    assert '<html lang="en">' in text and "The class: 2 hand-ins." in text and "Exercise 1" in text
+    assert html.unescape(text).count(told) == 1 and "Cells had moved: the order of the lab has been restored." in text
+    assert not left_in_french(re.sub(r"<style>.*?</style>", "", html.unescape(text), flags=re.DOTALL).replace(told, ""))
 
 
 def test_what_asks_for_a_person():
