@@ -215,7 +215,7 @@ class Lab:
         cells = [cell for language in self.languages for cell in self.notebook_in(language).cells]
         return [Source(cell.source).public for cell in cells if cell.cell_type == "code"]
 
-    def gives(self, cell: nbformat.NotebookNode) -> bool:
+    def gives(self, cell: NotebookNode) -> bool:
         """Whether a cell of a copy is the lab's own, of this version of it by its text or of another by its name."""
         return cell_id(cell) in self._given[0] or plain(cell.source) in self._given[1]
 

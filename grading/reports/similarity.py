@@ -94,8 +94,8 @@ def alike(
 ) -> list[Pair]:
     """The pairs of hand-ins that share much, most alike first.
 
-    `works`: student → piece (an exercise) → what the student wrote, one text or several.  `standard`: piece → what anyone may have written
-    (given code, reference, kept right answers).  `prose`: the pieces that are no code.
+    `works`: student → piece (an exercise) → what the student wrote, one text or several.  `standard`: piece → what
+    anyone may have written (given code, reference, kept right answers).  `prose`: the pieces that are no code.
     """
     expected = {
         piece: set().union(*(runs(tokens_of(text, piece not in prose)) for text in texts))
