@@ -116,7 +116,10 @@ def broken() -> dict:
 
 def run_tests(arguments: list[str], watch: "Watch") -> None:
     with watch.at_work():
-        code = pytest.main([*arguments, "-q", "-p", "no:cacheprovider"], plugins=[watch])
+        code = pytest.main(
+            [*arguments, "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"],
+            plugins=[watch],
+        )
     if code != pytest.ExitCode.OK:
         raise RuntimeError(f"pytest {' '.join(arguments)}: exit status {code}")
 
