@@ -30,11 +30,6 @@ class Words:
 
     header: str
     about: str  # {}: a time
-    few_seconds: str
-    range: str  # two numbers
-    gib: str
-    point: str  # of decimals
-    unmeasured: str
     languages: dict[str, str]
     absent: str  # {}: the languages that the lab is not given out in
     measured: str
@@ -44,14 +39,12 @@ class Words:
 WORDS = {
     "en": Words(
         header="| lab | subject | student's time | computing, 2 cores | memory | points | notebook |",
-        about="about {}", few_seconds="seconds", range="{} to {}", gib="GiB", point=".", unmeasured="not measured yet",
-        languages={"fr": "French", "en": "English"}, absent="not yet in {}", all_labs="all labs",
+        about="about {}", languages={"fr": "French", "en": "English"}, absent="not yet in {}", all_labs="all labs",
         measured="Measured: the reference notebook from top to bottom, full budget, peak memory of the process; on {}.",
     ),
     "fr": Words(
         header="| TP | sujet | durée | calcul, 2 cœurs | mémoire | points | notebook |",
-        about="environ {}", few_seconds="quelques secondes", range="{} à {}", gib="Gio", point=",",
-        unmeasured="pas encore mesuré", languages={"fr": "français", "en": "anglais"}, absent="pas encore en {}",
+        about="environ {}", languages={"fr": "français", "en": "anglais"}, absent="pas encore en {}",
         all_labs="tous les TP",
         measured="Mesuré : le corrigé du début à la fin, budget complet, mémoire maximale du processus ; sur {}.",
     ),
@@ -64,31 +57,18 @@ def table(catalogue: Catalogue, language: str) -> str:
     words = WORDS[language]
     rows = [words.header, "|---" * (words.header.count("|") - 1) + "|"]
     rows += [f"| {' | '.join(_row(lab, language, words))} |" for lab in catalogue]
-    return "\n".join(rows) + f"\n\n{words.measured.format(_machines(list(catalogue), words))}\n"
+    return "\n".join(rows) + f"\n\n{words.measured.format(_machines(list(catalogue), language))}\n"
 
 
 def _row(lab: Lab, language: str, words: Words) -> Iterator[str]:
-    found = measures.read(lab)
+    runs = measures.read(lab.folder).runs
     yield f"`{lab.name}`"
     yield lab.settings.subject.get(language, lab.settings.subject[SOURCE_LANGUAGE])
-    yield words.about.format(_time(lab.settings.minutes))
-    yield _computing([measure.seconds for measure in found], words) if found else words.unmeasured
-    memory = f"{max(measure.memory for measure in found):.1f}".replace(".", words.point) if found else ""
-    yield f"{memory} {words.gib}" if found else words.unmeasured
-    yield f"{lab.points:g}".replace(".", words.point)
+    yield words.about.format(measures.duration(lab.settings.minutes))
+    yield measures.computing(runs, language)
+    yield measures.memory(runs, language)
+    yield measures.written(lab.points, "g", language)
     yield _notebooks(lab, language, words)
-
-
-def _time(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
-    return f"{minutes} min" if not hours else f"{hours} h" + (f" {rest:02}" if rest else "")
-
-
-def _computing(seconds: list[float], words: Words) -> str:
-    if max(seconds) < 60:
-        return words.few_seconds
-    fewest, most = (max(1, round(limit / 60)) for limit in (min(seconds), max(seconds)))
-    return f"{fewest} min" if fewest == most else f"{words.range.format(fewest, most)} min"
 
 
 def _notebooks(lab: Lab, language: str, words: Words) -> str:
@@ -103,18 +83,19 @@ def _notebooks(lab: Lab, language: str, words: Words) -> str:
     return ", ".join(there + [words.absent.format(name) for name in lacking])
 
 
-def _machines(labs: list[Lab], words: Words) -> str:
+def _machines(labs: list[Lab], language: str) -> str:
     """Each machine, with the labs that were measured there."""
+    all_labs, unmeasured = WORDS[language].all_labs, measures.WORDS[language].unmeasured
     found: dict[str, list[str]] = {}
     for lab in labs:
-        for machine in dict.fromkeys(measure.machine for measure in measures.read(lab)):
+        for machine in dict.fromkeys(run.machine for run in measures.read(lab.folder).runs):
             found.setdefault(machine, []).append(lab.name)
     everywhere = [lab.name for lab in labs]
     told = {
-        machine: words.all_labs if names == everywhere else ", ".join(f"`{name}`" for name in names)
+        machine: all_labs if names == everywhere else ", ".join(f"`{name}`" for name in names)
         for machine, names in found.items()
     }
-    return ", ".join(f"{machine} ({names})" for machine, names in sorted(told.items())) or words.unmeasured
+    return ", ".join(f"{machine} ({names})" for machine, names in sorted(told.items())) or unmeasured
 
 
 # ------------------------------------------------------------------------------------------------------- other places
@@ -145,7 +126,7 @@ def needs(lab: Lab) -> course.Needs:
     told = lab.settings
     if told.extra and told.extra not in (extras := project(lab.root).get("optional-dependencies", {})):
         raise LabError(f"{lab.name}/lab.toml: no extra {told.extra!r} in pyproject.toml (it has {', '.join(extras)}).")
-    memory = max((measure.memory for measure in measures.read(lab)), default=None)
+    memory = max((run.memory for run in measures.read(lab.folder).runs), default=None)
     return course.Needs(lab.name, told.title, told.models, told.corpora, told.extra, memory)
 
 

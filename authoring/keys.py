@@ -35,7 +35,6 @@ def lab_files(folder: Path, answers: bool = True) -> set[Path]:
     `folder`: such as `solutions/tp1_mlm`.  `answers`: with the kept answers, which decide no mark of a student.
     """
     own = {path for path in files_in(folder) if answers or path.parent.name != "answers"}
-    own -= {folder / "measures.json"}  # what a run took decides nothing
     own |= set(TEMPLATES.glob("setup_*.py"))  # a cell of every lab
     code = [path for path in own if path.suffix == ".py"]
     modules = closure(set().union(*(imports(path) for path in code)))

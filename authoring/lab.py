@@ -17,7 +17,7 @@ import jupytext
 from nbformat import NotebookNode
 
 from authoring import language as translation
-from authoring import naming, templates
+from authoring import measures, naming, templates
 from authoring.source import MARKERS, STUBS, TEXT_STUBS, Region, Source
 from utils.language import N_, _
 from utils.notebook.cells import cell_id, grade_id, plain
@@ -123,7 +123,7 @@ class Lab:
     @cached_property
     def notebook(self) -> NotebookNode:
         """The teacher's notebook, in French: nbgrader's metadata, ids from names, nothing of jupytext's own."""
-        return read_script(self._script(), self.name, self.root)
+        return self._with_figures(read_script(self._script(), self.name, self.root), SOURCE_LANGUAGE)
 
     def notebook_in(self, language: str) -> NotebookNode:
         """The teacher's notebook in a language.  Raises `LanguageError` if its catalogue is not whole."""
@@ -131,8 +131,31 @@ class Lab:
             return self.notebook
         if language not in self._notebooks:
             text = translation.translate(self._script(), translation.read(self.catalogue_path(language)))
-            self._notebooks[language] = read_script(text, self.name, self.root, language)
+            notebook = read_script(text, self.name, self.root, language)
+            self._notebooks[language] = self._with_figures(notebook, language)
         return self._notebooks[language]
+
+    def _with_figures(self, notebook: NotebookNode, language: str) -> NotebookNode:
+        """A notebook with the figures that there are: a lab runs before it is measured."""
+        measures.fill(notebook.cells, self._figures(notebook, language), language)
+        return notebook
+
+    def _figures(self, notebook: NotebookNode, language: str) -> dict[str, measures.Figure]:
+        """What the text of the lab's notebook in a language may name."""
+        points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in notebook.cells)
+        found = measures.read(self.folder)
+        return measures.of_every_lab(self.settings.minutes, points, found.runs, language) | found.figures
+
+    def unfilled(self, language: str = SOURCE_LANGUAGE) -> list[str]:
+        """The figures that its text names and that cannot be written, a sentence each (an empty list: none)."""
+        notebook = self.notebook_in(language)
+        return measures.faults(notebook.cells, self._figures(notebook, language), language)
+
+    @property
+    def unquoted(self) -> list[str]:
+        """The figures that were measured and that its text does not name."""
+        cells = read_script(self._script(), self.name, self.root).cells
+        return sorted(measures.read(self.folder).figures.keys() - measures.named(cells))
 
     def _script(self) -> str:
         if not self.script.exists():

@@ -223,7 +223,7 @@ COMPARED = {
     "names in code": _code_spans,
     "tags": _tags,
     "headings, items or rows": _shape,
-    "fields": FIELD.findall,
+    "fields": lambda text: [field[0] for field in FIELD.finditer(text)],
     "spaces at the ends": lambda text: re.findall(r"\A(?:\s|\\n)+|(?:\s|\\n)+\Z", text),
 }
 

@@ -8,7 +8,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
@@ -24,7 +24,8 @@ CODE = re.compile(r"(`+)(?P<code>.+?)\1", re.DOTALL)
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+?\$", re.DOTALL)
 LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))|https?://[^\s)»”>\"'…]+")
 TAG = re.compile(r"<(?P<name>/?[a-z]+)[^>]*>")
-FIELD = re.compile(r"\{\{\w+\}\}")  # filled at release
+# Filled at release: {{name}}, {{name:.0%}}, {{name[1]:+.2f}}, {{name[1:]:+.2f}}.
+FIELD = re.compile(r"\{\{(?P<name>\w+)(?:\[(?P<index>\d+:?)\])?(?::(?P<form>[^{}]*))?\}\}")
 EXPRESSION = re.compile(r"\{[^{}]*\}")  # of an f-string, or for `format`
 
 
@@ -62,7 +63,7 @@ class Unit:
 
 def bare(text: str) -> str:
     """A text without its code, formulas, addresses, tags, fields and expressions."""
-    for pattern in (FIELD, CODE, FORMULA, LINK, TAG, EXPRESSION):
+    for pattern in (CODE, FIELD, FORMULA, LINK, TAG, EXPRESSION):  # code first: what stands for the others ends it
         text = pattern.sub("`", text)
     return re.sub(r"\\[nt]", " ", text)
 
@@ -128,6 +129,14 @@ def _code(cell: Cell) -> list[Unit]:
     found = [unit for span in strings for unit in _string(cell, *span)]
     found += [unit for start, lines in _blocks(cell.text, comments) for unit in _comment(cell, lines, start)]
     return sorted(found, key=lambda unit: unit.start)
+
+
+def in_comments(code: str, change: Callable[[str], str]) -> str:
+    """The code of a cell, each of its comments (from its `#` to the end of its line) changed."""
+    lines = _lines(code)
+    for row, column in _tokens(code)[1]:
+        lines[row] = lines[row][:column] + change(lines[row][column:])
+    return "".join(lines)
 
 
 def _comment(cell: Cell, lines: list[str], start: int) -> Iterator[Unit]:

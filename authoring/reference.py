@@ -2,11 +2,13 @@
 
     python -m authoring.reference [lab …] [--budget small]
     python -m authoring.reference lab … --measure      (`make measure`)
+    python -m authoring.reference lab … --figures
 
 The executed notebook is kept in build/executed/ and run again only when its key (`authoring.keys`: the lab, what it
 imports, the pins) or the budget changes.  Its metadata say what was measured (`measures`).  A check with hidden tests
 is executed twice, as the teacher has it and as students have it: what the second one printed is kept apart, in the
-cell's metadata.  `--measure` runs anew, at full budget, and writes what it took in solutions/<lab>/measures.json.
+cell's metadata.  `--measure` runs anew, at full budget, and writes into solutions/<lab>/measures.json what it took and
+the figures that its cells hand over; `--figures` writes the figures alone, on a machine that is busy with other things.
 """
 
 import argparse
@@ -33,6 +35,8 @@ from authoring.source import Source
 from grading.execution.engine import Manager
 from utils.environment import ROOT, cores
 from utils.files import whole
+from utils.measures import LISTENING
+from utils.measures import shown_by as shown_figures
 from utils.outcome import State, shown_by
 
 EXECUTED = ROOT / "build" / "executed"
@@ -68,15 +72,22 @@ def fingerprint(lab: Lab, budget: str) -> str:
     return keys.key({*own, Path(__file__)}, budget)
 
 
-def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") -> nbformat.NotebookNode:
-    """Execute a teacher's notebook; raises LabError if a cell raises or a check is not passed."""
+def run(
+    source: nbformat.NotebookNode, budget: str = "full", name: str = "lab", measuring: bool = False
+) -> nbformat.NotebookNode:
+    """Execute a teacher's notebook; raises LabError if a cell raises or a check is not passed.
+
+    `measuring`: its cells hand over their figures (`utils.measures`).
+    """
     if budget not in BUDGETS:
         raise ValueError(f"budget = {budget!r}; expected one of {', '.join(BUDGETS)}.")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    for name in ("NBGRADER_EXECUTION", "COURSE_BUDGET", "COURSE_LANG"):
+    for name in ("NBGRADER_EXECUTION", "COURSE_BUDGET", "COURSE_LANG", LISTENING):
         environment.pop(name, None)
     if budget == "small":
         environment["COURSE_BUDGET"] = "small"
+    if measuring:
+        environment[LISTENING] = "1"
     notebook = copy.deepcopy(source)
     before, after = new_code_cell(_BEFORE, id="before"), new_code_cell(_AFTER, id="after")
     notebook.cells = [before, *_with_student_checks(source.cells), after]
@@ -112,11 +123,26 @@ def run(source: nbformat.NotebookNode, budget: str = "full", name: str = "lab") 
     return notebook
 
 
-def measure(lab: Lab) -> measures.Measure:
-    """Run a lab at full budget and write down what it took; raises as `run` does."""
-    told = run(lab.notebook, "full", lab.name).metadata.measures
+def measure(lab: Lab, took: bool = True) -> measures.Measure:
+    """Run a lab at full budget and write down its figures, and what it `took`; raises as `run` does."""
+    notebook = run(lab.notebook, "full", lab.name, measuring=True)
+    told = notebook.metadata.measures
     found = measures.Measure(told.machine, told.cores, told.wall_seconds, round(told.peak_bytes / GIB, 1))
-    measures.record(lab, found)
+    try:
+        measures.record(lab.folder, found if took else None, handed_over(notebook, lab.name))
+    except measures.FigureError as error:
+        raise LabError(f"{lab.name}: {error}") from None
+    return found
+
+
+def handed_over(notebook: nbformat.NotebookNode, name: str = "lab") -> dict[str, measures.Figure]:
+    """The figures of an executed notebook; raises LabError if two cells give one the same name."""
+    found: dict[str, measures.Figure] = {}
+    for cell in notebook.cells:
+        figures = shown_figures(cell)
+        if twice := found.keys() & figures:
+            raise LabError(f"{name}, cell {cell.id}: an earlier cell has measured {min(twice)!r} already.")
+        found |= figures
     return found
 
 
@@ -162,11 +188,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m authoring.reference", description=__doc__.splitlines()[0])
     parser.add_argument("labs", nargs="*", help="all by default")
     parser.add_argument("--budget", choices=BUDGETS, default="full")
-    parser.add_argument("--measure", action="store_true", help="run anew and write down what it takes")
+    parser.add_argument("--measure", action="store_true", help="run anew; write down what it takes, and its figures")
+    parser.add_argument("--figures", action="store_true", help="run anew; write down its figures")
     options = parser.parse_args(arguments)
     for lab in Catalogue().chosen(options.labs):
-        if options.measure:
-            found = measure(lab)
+        if options.measure or options.figures:
+            found = measure(lab, took=options.measure)
             print(f"{lab.name}: {found.seconds} s, {found.memory} GiB ({found.machine}, {found.cores} cores)")
         else:
             m = executed(lab, options.budget).metadata.measures

@@ -69,7 +69,15 @@ def begin_gradebook(path: Path) -> None:
 
 
 def released(lab: Lab, language: str = SOURCE_LANGUAGE) -> bytes:
-    """The student notebook of a lab, made from its source; raises `LabError` if it shows what it must not."""
+    """The student notebook of a lab, made from its source.
+
+    Raises `LabError` if it shows what it must not, or if its text names a figure that no run has measured.
+    """
+    if lacking := lab.unfilled(language):
+        raise LabError(
+            f"{lab.name}: its text names {len(lacking)} figure(s) that cannot be written, first: {lacking[0]}.  "
+            f"Run `make measure LAB={lab.name}`, which measures them."
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = generate(lab, Path(folder), language)
         if found := lab.leaks(nbformat.read(path, as_version=4), language):
@@ -165,6 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
                     print(f"{lab.name} → {release(lab, language).relative_to(lab.root)}")
                 for said in withdraw(lab):
                     print(f"[WARN] {said}")
+                if lab.unquoted:
+                    print(f"[WARN] {lab.name}: measured, and named nowhere in its text: {', '.join(lab.unquoted)}")
     except LabError as error:
         problems.append(str(error))
     for problem in problems:

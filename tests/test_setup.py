@@ -225,7 +225,7 @@ def test_make_lab_on_a_fresh_copy_installs_opens_and_is_quick_the_second_time(tm
         printed = (re.search(r"http://(localhost|127\.0\.0\.1):\d+/lab\?token=\w+", line) for line in lab.stdout)
         address = next(match[0] for match in printed if match)
         assert status(address) == 200
-        notebook = address.replace("/lab?", "/api/contents/tp1_mlm/tp1_mlm.ipynb?content=0&")
+        notebook = address.replace("/lab?", "/api/contents/fr/tp1_mlm/tp1_mlm.ipynb?content=0&")
         assert status(notebook) == 200
     finally:
         os.killpg(lab.pid, signal.SIGKILL)

@@ -25,7 +25,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 30 minutes | 8 | un ordinateur portable suffit, sans réseau une fois le cours installé | quelques secondes |
+# | environ {{duration}} | {{points}} | un ordinateur portable suffit, sans réseau une fois le cours installé | {{computing}} |
 #
 # {{handin}}
 

@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni compte en ligne, ni réseau une fois le cours installé) | 7 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
+# | environ {{duration}} | {{points}} | un ordinateur portable suffit (ni carte graphique, ni compte en ligne, ni réseau une fois le cours installé) | {{computing}} pour tout exécuter sur 2 cœurs |
 #
 # {{handin}}
 #

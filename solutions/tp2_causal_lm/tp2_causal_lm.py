@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 4 h, en deux séances : parties 1 à 3, puis 4 et 5 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | de 4 min (Intel Xeon) à 6 min (AMD EPYC) pour tout exécuter sur 2 cœurs |
+# | environ {{duration}}, en deux séances : parties 1 à 3, puis 4 et 5 | {{points}} | un ordinateur portable suffit (ni carte graphique, ni clé d'API, ni réseau une fois le cours installé) | {{computing}} pour tout exécuter sur 2 cœurs |
 #
 # {{handin}}
 #
@@ -58,6 +58,7 @@ from tqdm.auto import tqdm
 
 from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.environment import DATA, budget
+from utils.measures import measured  # note les nombres que le texte cite ; chez vous, sans effet
 from utils.models import load_causal_lm, load_instruct
 from utils.playground import Playground
 from utils.runtime import seed_everything
@@ -352,6 +353,7 @@ with attempt("Exercice 3"):
     seconds.grid(False)
     plt.show()
     display(table.round(1))
+    measured(perplexity_coarse=table["perplexité"].iloc[0], perplexity_fine=table["perplexité"].iloc[-1])
 
 # %% [markdown] name="ex4-distribution"
 # Dans notre exécution, la perplexité passe de 35 (*stride* 63) à 26 (*stride* 16), pour trois fois plus de calcul. Le même modèle, le
@@ -741,6 +743,7 @@ for name, values in timings.items():
 axes.set(xlabel="tokens déjà lus", ylabel="millisecondes pour le token suivant", title="Ce que le KV-cache évite", ylim=(0, None))
 axes.legend()
 plt.show()
+measured(cached_seconds=timings["avec cache"][-1], uncached_seconds=timings["sans cache"][-1], tokens_read=lengths[-1])
 
 # %% [markdown] name="ex8-score"
 # Dans notre exécution, avec le cache, un token coûte environ 0,06 s quelle que soit la longueur ; sans lui, 0,4 s après 384 tokens. Le
@@ -827,7 +830,9 @@ words = [" sirop.", " antibiotique.", " anti-inflammatoire.", " chat.", " jour."
 pairs = [("Le médecin lui a prescrit un", word) for word in words]
 given, counts = loglikelihood(model, tokenizer, pairs), token_counts(tokenizer, pairs)
 neutral = loglikelihood(model, tokenizer, [("Un mot :", word) for word in words])
-pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": given - neutral}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2, decimal=",")
+pmi = given - neutral
+measured(drugs_pmi=(min(pmi[:3]), max(pmi[:3])), others_pmi=max(pmi[3:]))
+pd.DataFrame({"suite": words, "tokens": counts, "somme": given, "par token": given / counts, "PMI": pmi}).sort_values("somme", ascending=False).style.hide(axis="index").format(precision=2, decimal=",")
 
 # %% [markdown] name="bias"
 # Dans notre exécution, la somme met « antibiotique » en tête ; par token, c'est « anti-inflammatoire », dont les six tokens se devinent
@@ -917,13 +922,13 @@ report.score()
 # %% tags=["demo"] name="measure-log-odds"
 from scipy.special import logit
 
-def odds(prompt, words, measured=None):
+def odds(prompt, words, probed=None):
     """Le logarithme de la cote de chaque mot (suivi d'un point) après une requête : tableau (mots,)."""
-    return logit(np.exp(loglikelihood(measured or model, tokenizer, [(prompt, f" {word}.") for word in words])))
+    return logit(np.exp(loglikelihood(probed or model, tokenizer, [(prompt, f" {word}.") for word in words])))
 
-def effects(table, masculine, feminine, measured=None):
+def effects(table, masculine, feminine, probed=None):
     """Rapport de cotes féminin − masculin : une ligne par début de phrase, une colonne par profession."""
-    return np.stack([odds(row.feminine, feminine, measured) - odds(row.masculine, masculine, measured)
+    return np.stack([odds(row.feminine, feminine, probed) - odds(row.masculine, masculine, probed)
                      for row in tqdm(list(table.itertuples()), leave=False)])
 
 def kind(language, name):
@@ -1038,18 +1043,24 @@ report.score()
 # %% tags=["demo"] name="summary-table"
 from scipy.stats import bootstrap, permutation_test
 
+intervals = {}
+
 def summary(name, d):
     """Effet moyen par profession, intervalle et valeur p, par les fonctions de SciPy."""
     per_profession = d.mean(axis=0)
     interval = bootstrap((per_profession,), np.mean, n_resamples=2000, method="percentile", rng=0).confidence_interval
+    intervals[name] = per_profession.mean(), interval.low, interval.high
     p = permutation_test((per_profession,), np.mean, permutation_type="samples", n_resamples=2000, rng=0).pvalue
     return {"mesure": name, "effet moyen": per_profession.mean(), "IC à 95 %": f"[{interval.low:+.2f} ; {interval.high:+.2f}]".replace(".", ","), "p": p,
             "écart-type entre professions": per_profession.std(), "écart-type entre débuts": d.mean(axis=1).std()}
 
-pd.DataFrame([
+table = pd.DataFrame([
     summary("français, brut", raw), summary("français, corrigé de la forme", corrected), summary("français, témoin", control),
     summary("anglais", raw_en), summary("anglais, témoin", control_en),
-]).style.hide(axis="index").format({"effet moyen": "{:+.2f}", "p": "{:.4f}", "écart-type entre professions": "{:.2f}", "écart-type entre débuts": "{:.2f}"}, decimal=",")
+])
+measured(raw_effect=raw.mean(), corrected_effect=corrected.mean(), control_effect=intervals["français, témoin"])
+measured(control_between_starts=control.mean(1).std(), control_between_professions=control.mean(0).std(), corrected_between_professions=corrected.mean(0).std())
+table.style.hide(axis="index").format({"effet moyen": "{:+.2f}", "p": "{:.4f}", "écart-type entre professions": "{:.2f}", "écart-type entre débuts": "{:.2f}"}, decimal=",")
 
 # %% [markdown] name="reading-results"
 # Lisez ce tableau avec méfiance. Dans notre exécution, le **signe** de l'effet moyen dépend de la référence : −1,73 brut, +2,44 corrigé,
@@ -1102,6 +1113,7 @@ from scipy.stats import spearmanr
 
 panels = [("français, brut", french.feminine, raw, french), ("français, corrigé", french.feminine, corrected, french), ("anglais", english.profession, raw_en, english)]
 figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), constrained_layout=True)
+rhos = []
 for ax, (title, names, d, table) in zip(axes, panels):
     known = table.women_share.notna().to_numpy()
     share, effect, labels = table.women_share[known].to_numpy(), d.mean(0)[known], names[known].to_numpy()
@@ -1111,8 +1123,11 @@ for ax, (title, names, d, table) in zip(axes, panels):
         ax.annotate(labels[i], (share[i], effect[i]), fontsize=7, xytext=(3, 3), textcoords="offset points")
     ax.axhline(0, color="black", lw=0.8)
     ax.set(xlabel="part de femmes dans la profession (%)", ylabel="effet (log-rapport de cotes)")
-    ax.set_title(f"{title} : ρ = {spearmanr(share, effect).statistic:.2f} [{interval.low:.2f} ; {interval.high:.2f}], n = {len(share)}".replace(".", ","), fontsize=9)
+    rho = spearmanr(share, effect).statistic
+    rhos.append((rho, interval.low, interval.high))
+    ax.set_title(f"{title} : ρ = {rho:.2f} [{interval.low:.2f} ; {interval.high:.2f}], n = {len(share)}".replace(".", ","), fontsize=9)
 plt.show()
+measured(rho_raw=rhos[0], rho_corrected=rhos[1], rho_english=rhos[2], french_n=french.women_share.count(), english_n=english.women_share.count())
 
 # %% [markdown] name="confounders"
 # Dans notre exécution, l'effet suit de près la réalité en anglais (ρ = 0,89, n = 48), et nettement en français brut (ρ = 0,60, n = 36) : le
@@ -1142,6 +1157,9 @@ axes[1].tick_params(axis="y", labelsize=7)
 axes[1].axvline(0, color="black", lw=0.8)
 axes[1].set(xlabel="effet corrigé (une valeur par profession)", title="Formulation du début de phrase")
 plt.show()
+medians = np.median(corrected, axis=1)
+measured(length_raw=spearmanr(extra_tokens, raw.mean(0)).statistic, length_corrected=spearmanr(extra_tokens, corrected.mean(0)).statistic,
+         start_medians=(medians.min(), medians.max()))
 
 # %% [markdown] name="minimal-pairs"
 # Dans notre exécution, l'effet brut baisse un peu quand la forme féminine a plus de tokens (ρ = −0,26), l'effet corrigé non (+0,01). La
@@ -1172,6 +1190,7 @@ axes.axvline(0.5, color="black", lw=0.8)
 axes.set(xlim=(0, 1), xlabel="part des paires où le stéréotype est préféré (intervalle de Wilson à 95 %)", title="Paires minimales en français")
 plt.show()
 print(f"toutes : {shares[0][1]:.0%} [{shares[0][2]:.0%} ; {shares[0][3]:.0%}]")
+measured(pairs_n=len(pairs), stereotyped=shares[0][1:])
 
 # %% [markdown] name="skewed-dataset"
 # Dans notre exécution, le stéréotype est préféré dans 52 % des 52 paires, intervalle [39 % ; 65 %]. On ne peut conclure ni que le modèle
@@ -1218,11 +1237,11 @@ def train(model, lines, batch_size=8, lr=5e-4):
 neutral_lines = (DATA / "tp2_causal_lm" / "neutral_fr.txt").read_text(encoding="utf-8").splitlines()[: budget(full=40, small=3)]
 probe_templates = templates["fr"].query("name in ['frere_soeur', 'pere_mere', 'homme_femme']").head(budget(full=3, small=1))
 
-def measure(measured):
+def measure(probed):
     """(effet de chaque profession : tableau (professions,), perplexité des phrases neutres)."""
-    effect = effects(probe_templates, chosen.masculine, chosen.feminine, measured).mean(0)
+    effect = effects(probe_templates, chosen.masculine, chosen.feminine, probed).mean(0)
     texts = [("", line) for line in neutral_lines]
-    totals, counts = loglikelihood(measured, tokenizer, texts, batch_size=8), token_counts(tokenizer, texts)
+    totals, counts = loglikelihood(probed, tokenizer, texts, batch_size=8), token_counts(tokenizer, texts)
     return effect, math.exp(-totals.sum() / counts.sum())
 
 if tokenizer.pad_token is None:
@@ -1256,6 +1275,8 @@ axes[0].set_ylabel("log-rapport de cotes")
 axes[1].set_ylabel("perplexité")
 figure.suptitle(f"Moyenne (barres) et valeurs (points) de {n_draws} tirages des groupes", fontsize=10)
 plt.show()
+skewed, balanced = change[:, 1], change[:, 2]
+measured(skewed=(skewed.mean(), skewed.min(), skewed.max()), balanced=(balanced.min(), balanced.max()), neutral_perplexity=perplexities.mean(0))
 
 # %% [markdown] name="ex11-discussion"
 # Dans notre exécution, 48 phrases déséquilibrées suffisent : l'écart A − B augmente de 1,7 en moyenne (de 1,1 à 2,4 selon le tirage), avec

@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | de 7 à 8 min pour tout exécuter sur 2 cœurs (AMD EPYC) |
+# | environ {{duration}} | {{points}} | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | {{computing}} pour tout exécuter sur 2 cœurs |
 #
 # {{handin}}
 #

@@ -27,7 +27,7 @@
 #
 # | Durée | Points | Matériel | Temps de calcul |
 # |---|---|---|---|
-# | environ 3 h, en deux séances : parties 1 à 4, puis 5 à 10 | 20 | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | de 6 min (Intel Xeon) à 8 min (AMD EPYC, index compris) pour tout exécuter sur 2 cœurs |
+# | environ {{duration}}, en deux séances : parties 1 à 4, puis 5 à 10 | {{points}} | un ordinateur portable suffit (ni carte graphique, ni clé, ni réseau une fois le cours installé) | {{computing}} pour tout exécuter sur 2 cœurs, index compris |
 #
 # {{handin}}
 #
@@ -58,6 +58,7 @@ from utils.batching import complete, loglikelihood
 from utils.checks import Report, ToDo, attempt, expect, expect_close, expect_equal, expect_shape, expect_type, plain
 from utils.corpora import load_boolq
 from utils.environment import DATA, ROOT, budget
+from utils.measures import measured  # note les nombres que le texte cite ; chez vous, sans effet
 from utils.models import load_causal_lm, load_embedder, load_instruct, local_path
 from utils.retrieval import answer_words, bm25_matrix, exact_match as library_exact_match, terms, token_f1
 from utils.vectors import cached_vectors, encode, load_faiss
@@ -188,10 +189,11 @@ def scored(answers, asked):
 table = scored(closed, asked)
 display(table.head(8).style.hide(axis="index").format({"confiance": "{:.0%}", "EM": "{:.0f}", "F1": "{:.2f}"}))
 print(f"sans document, {len(table)} questions : EM {table.EM.mean():.0%}, F1 {table.F1.mean():.0%}, confiance moyenne {table.confiance.mean():.0%}")
+measured(asked_n=len(table), closed_right=int(table.EM.sum()), closed_em=table.EM.mean(), closed_f1=table.F1.mean(), closed_confidence=table.confiance.mean())
 
 # %% [markdown] name="ex2-split"
 # La **confiance** est ici la moyenne (géométrique) des probabilités que le modèle a données à ses propres tokens. Dans notre exécution,
-# une réponse sur quarante est juste (EM de 2 %, F1 de 4 %), et la confiance moyenne est de 37 % : « 100000000 » est dit avec plus d'assurance que « en allemand », qui est juste.
+# {{closed_right}} réponse sur {{asked_n}} est juste (EM de {{closed_em:.1%}}, F1 de {{closed_f1:.0%}}), et la confiance moyenne est de {{closed_confidence:.0%}} : « 100000000 » est dit avec plus d'assurance que « en allemand », qui est juste.
 # Le ton ne renseigne pas.
 #
 # ## 2. Découper
@@ -323,21 +325,22 @@ def recall_of_split(size, overlap):
     return np.mean(found)
 
 with attempt("Exercice 2"):
-    sizes = [75, 150, 300, 600, 1200]
+    sizes, by_overlap = [75, 150, 300, 600, 1200], {}
     figure, axes = plt.subplots()
     for share, style in [(0, "o-"), (0.25, "s--"), (0.5, "^:")]:
-        recalls = [recall_of_split(size, int(share * size)) for size in sizes]
+        by_overlap[share] = recalls = [recall_of_split(size, int(share * size)) for size in sizes]
         axes.plot(sizes, recalls, style, label=f"recouvrement de {share:.0%}")
         print(f"recouvrement de {share:.0%} :", "  ".join(f"{size} : {r:.0%}" for size, r in zip(sizes, recalls)))
     axes.set(xscale="log", xlabel="taille d'un morceau (caractères)", ylabel="rappel", ylim=(0, 1), title=f"Taille des morceaux et rappel, à {READ} caractères lus")
     axes.set_xticks(sizes, sizes)
     axes.legend()
     plt.show()
+    measured(direct_n=len(direct), split_apart=by_overlap[0], split_half=by_overlap[0.5])
 
 # %% [markdown] name="ex3-bm25"
-# Dans notre exécution, le rappel va de 71 % (morceaux de 75 caractères, sans recouvrement) à 95 % (1 200 caractères, recouvrement de moitié). Le gain se
+# Dans notre exécution, le rappel va de {{split_apart[0]:.0%}} (morceaux de 75 caractères, sans recouvrement) à {{split_half[4]:.0%}} (1 200 caractères, recouvrement de moitié). Le gain se
 # fait surtout de 75 à 150 ou 300 caractères : de tout petits morceaux coupent la réponse de son contexte. Au-delà, il est plus petit et dépend du recouvrement. Celui-ci a un prix : à moitié
-# recouverts, deux fois plus de morceaux à indexer. (229 questions : un écart de deux ou trois points entre deux courbes n'est pas sûr.)
+# recouverts, deux fois plus de morceaux à indexer. ({{direct_n}} questions : un écart de deux ou trois points entre deux courbes n'est pas sûr.)
 #
 # ## 3. Chercher par les mots : BM25
 #
@@ -623,10 +626,11 @@ for n in sizes:
     part.add(base[:n])
     by_size.append(timed(part)[0])
 print("recherche exacte :", ", ".join(f"{n} vecteurs : {ms:.3f} ms" for n, ms in zip(sizes, by_size)))
+measured(ivf_recall=curves["IVF"][3][1], hnsw_recall=curves["HNSW"][4][1])  # nprobe = 8, efSearch = 160
 del base, flat, ivf, hnsw, part
 
 # %% [markdown] name="ex5-metrics"
-# Dans notre exécution, parmi cent mille vecteurs, la recherche exacte coûte 5 ms par requête ; IVF retrouve 96 % des voisins en 0,14 ms (`nprobe` = 8), HNSW 97 % en 0,09 ms
+# Dans notre exécution, parmi cent mille vecteurs, la recherche exacte coûte 5 ms par requête ; IVF retrouve {{ivf_recall:.0%}} des voisins en 0,14 ms (`nprobe` = 8), HNSW {{hnsw_recall:.0%}} en 0,09 ms
 # (`efSearch` = 160) : de 35 à 60 fois moins, pour quelques voisins manqués. Le temps de la recherche exacte croît au moins comme la collection (0,3 ms pour dix mille) : pour nos deux mille passages, elle
 # suffit largement. Un index approché se paie aussi à la construction (trois secondes ici pour HNSW) et en mémoire. (Des copies bruitées se ressemblent plus que de vrais textes : sur
 # d'autres données, la courbe sera différente.)
@@ -802,7 +806,7 @@ def interval(values):
 
 with attempt("Exercices 5 et 6"):
     engines = {"BM25": by_words, "vecteurs": by_sense, "fusion (RRF)": [rrf([a, b]) for a, b in zip(by_words, by_sense)]}
-    kinds, rows = ["directe", "paraphrase", "requête réelle"], []
+    kinds, rows, at_5 = ["directe", "paraphrase", "requête réelle"], [], {}
     figure, axes = plt.subplots()
     for offset, (engine, rankings) in enumerate(engines.items()):
         for x, kind in enumerate(kinds):
@@ -811,18 +815,20 @@ with attempt("Exercices 5 et 6"):
                         "MRR": [reciprocal_rank(r, g) for r, g in chosen], "nDCG à 10": [ndcg_at_k(r, g, 10) for r, g in chosen]}
             summary = {name: interval(values) for name, values in measures.items()}
             rows.append({"moteur": engine, "questions": f"{kind} ({len(chosen)})"} | {name: f"{m:.2f} [{low:.2f} ; {high:.2f}]" for name, (m, low, high) in summary.items()})
-            m, low, high = summary["rappel à 5"]
+            m, low, high = at_5[engine, kind] = summary["rappel à 5"]
             axes.bar(x + 0.27 * (offset - 1), m, 0.25, yerr=[[m - low], [high - m]], capsize=3, color=f"C{offset}", label=engine if x == 0 else None)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.set(ylabel="rappel à 5", ylim=(0, 1.25), title=f"Trois moteurs, parmi {len(passages)} passages")
     axes.legend(loc="upper center", ncol=3)
     plt.show()
     display(pd.DataFrame(rows).sort_values("questions", kind="stable").style.hide(axis="index"))
+    measured(sense_paraphrase=at_5["vecteurs", "paraphrase"], both_paraphrase=at_5["fusion (RRF)", "paraphrase"])
+    measured(words_real=at_5["BM25", "requête réelle"], sense_real=at_5["vecteurs", "requête réelle"], both_real=at_5["fusion (RRF)", "requête réelle"])
 
 # %% [markdown] name="engine-results"
 # Dans notre exécution, sur les questions directes, tous trouvent. Sur les paraphrases, BM25 ne trouve rien, par construction ; les vecteurs mettent la bonne réponse parmi les cinq
-# premières huit fois sur dix ; et la **fusion fait bien pire que les vecteurs seuls** (24 % contre 80 %), car elle fait autant confiance à un moteur qui, ici, se trompe toujours : un
-# élément que les deux moteurs classent moyennement passe devant le premier d'un seul. Sur les vraies requêtes, les vecteurs l'emportent (rappel à 5 de 99 %, BM25 93 %), et la fusion est entre les deux.
+# premières huit fois sur dix ; et la **fusion fait bien pire que les vecteurs seuls** ({{both_paraphrase[0]:.0%}} contre {{sense_paraphrase[0]:.0%}}), car elle fait autant confiance à un moteur qui, ici, se trompe toujours : un
+# élément que les deux moteurs classent moyennement passe devant le premier d'un seul. Sur les vraies requêtes, les vecteurs l'emportent (rappel à 5 de {{sense_real[0]:.0%}}, BM25 {{words_real[0]:.0%}}), et la fusion est entre les deux ({{both_real[0]:.0%}}).
 # On lit partout que « l'hybride gagne » : cela dépend des questions, et se mesure. (Parmi deux mille passages seulement ; avec les douze mille, c'est plus dur : voir la fiche des données.)
 
 # %% [markdown] name="ex7-context"
@@ -935,9 +941,10 @@ axes.set(ylabel="log p(bonne réponse), nats", title=f"La place de la bonne noti
 plt.show()
 m, low, high = interval(by_place[:, 2] - by_place[:, :2].mean(1))
 print(f"en dernier plutôt qu'ailleurs : {m:+.2f} nat [{low:+.2f} ; {high:+.2f}]")
+measured(place_n=len(moved), place_gain=(m, low, high))
 
 # %% [markdown] name="ex8-marginal"
-# Dans notre exécution, la bonne notice en dernier, juste avant la question, donne +0,38 nat [+0,16 ; +0,59] à la bonne réponse, comparée aux deux autres places sur les **mêmes** questions. Les barres de la figure, elles, se
+# Dans notre exécution, la bonne notice en dernier, juste avant la question, donne {{place_gain[0]:+.2f}} nat {{place_gain[1:]:+.2f}} à la bonne réponse, comparée aux deux autres places sur les **mêmes** {{place_n}} questions. Les barres de la figure, elles, se
 # recouvrent largement : les questions sont très inégales entre elles, et seule la comparaison appariée voit l'effet. (Le milieu n'est pas pire que la tête ici : avec trois courtes notices, rien ne se perd « au milieu ».)
 #
 # ## 7. Le modèle de 2020 : additionner les documents
@@ -1088,12 +1095,15 @@ with attempt("Exercice 8"):
     axes.set_yticks(range(5), comparison.columns[::-1])
     axes.set(xlabel="log p(bonne réponse), nats", title=f"Additionner ou empiler trois passages ({len(comparison)} questions)")
     plt.show()
+    gains = {}
     for other in ("sans document", "le premier seul", "empilés", "RAG-Token"):
-        m, low, high = interval(comparison["RAG-Sequence"] - comparison[other])
+        m, low, high = gains[other] = interval(comparison["RAG-Sequence"] - comparison[other])
         print(f"RAG-Sequence moins {other} : {m:+.2f} [{low:+.2f} ; {high:+.2f}]")
+    measured(logp_closed=comparison["sans document"].mean(), logp_sequence=comparison["RAG-Sequence"].mean())
+    measured(sequence_over_closed=gains["sans document"], sequence_over_stacked=gains["empilés"])
 
 # %% [markdown] name="cite-source"
-# Dans notre exécution, les documents font passer la log-probabilité de la bonne réponse de −10,2 à −4,4 nats (gain apparié de +5,8 [+3,3 ; +8,6]). Mais les quatre façons de les donner se valent (RAG-Sequence moins empilés : +0,04 [−0,36 ; +0,47]) : sur ces questions
+# Dans notre exécution, les documents font passer la log-probabilité de la bonne réponse de {{logp_closed:.1f}} à {{logp_sequence:.1f}} nats (gain apparié de {{sequence_over_closed[0]:+.1f}} {{sequence_over_closed[1:]:+.1f}}). Mais rien ne départage RAG-Sequence et les documents empilés ({{sequence_over_stacked[0]:+.2f}} {{sequence_over_stacked[1:]:+.2f}}) : sur ces questions
 # directes, le premier document est presque toujours le bon, et explique à lui seul la réponse. RAG-Sequence et RAG-Token diffèrent alors à peine. Additionner servirait si la recherche hésitait entre plusieurs documents ; empiler, si la réponse
 # demandait d'en croiser deux. Le coût, lui, diffère : $k$ appels courts au modèle d'un côté, un seul, long, de l'autre.
 #
@@ -1139,20 +1149,25 @@ axes.set_xticks(range(3), list(results))
 axes.set(ylim=(0, 1), ylabel="moyenne sur les questions", title=f"De bout en bout, {len(asked)} questions en français")
 axes.legend()
 plt.show()
+gains = {}
 for column in ("EM", "F1"):
     for better, worse in [("avec la recherche", "sans document"), ("bonne notice", "avec la recherche")]:
-        m, low, high = interval(results[better][column] - results[worse][column])
+        m, low, high = gains[better, column] = interval(results[better][column] - results[worse][column])
         print(f"{better} moins {worse}, {column}, questions appariées : {m:+.2f} [{low:+.2f} ; {high:+.2f}]")
 retrieved = np.array([any(n["id"] in q["passages"] for n in f) for q, f in zip(asked, found)])
+confidences = {}
 for name, mask in [("notice trouvée", retrieved), ("notice manquée", ~retrieved)]:
-    m, low, high = interval(results["avec la recherche"].confiance[mask])
+    m, low, high = confidences[name] = interval(results["avec la recherche"].confiance[mask])
     print(f"{name} : {mask.sum()} questions, F1 {results['avec la recherche'].F1[mask].mean():.0%}, confiance {m:.0%} [{low:.0%} ; {high:.0%}]")
+measured(search_em=results["avec la recherche"].EM.mean(), search_f1=results["avec la recherche"].F1.mean(), gold_f1=results["bonne notice"].F1.mean())
+measured(search_gain_em=gains["avec la recherche", "EM"], search_gain_f1=gains["avec la recherche", "F1"], gold_gain_f1=gains["bonne notice", "F1"])
+measured(missed_n=(~retrieved).sum(), found_confidence=confidences["notice trouvée"], missed_confidence=confidences["notice manquée"])
 
 # %% [markdown] name="faithfulness"
-# Dans notre exécution, la recherche fait passer le F1 de 4 % à 29 %, et l'EM de 2 % à 18 % ; apparié sur les 40 questions, le gain est de +0,25 [+0,14 ; +0,37] en F1 et de +0,15 [+0,05 ; +0,28] en EM : les deux
-# intervalles excluent zéro. Avec la bonne notice, on n'irait qu'à 40 % : l'essentiel de ce qui manque tient à la **lecture** (un modèle de 270 millions de paramètres). Une recherche parfaite n'ajouterait que
-# +0,11 de F1, et l'intervalle [−0,01 ; +0,23] contient zéro : 40 questions ne suffisent pas à le prouver. La recherche a pourtant manqué 10 notices sur 40, celles des dix paraphrases, et le F1 y est nul. La confiance baisse
-# un peu quand la notice manque (33 % [23 ; 42] contre 44 % [40 ; 47]) : un indice, pas une alarme.
+# Dans notre exécution, la recherche fait passer le F1 de {{closed_f1:.0%}} à {{search_f1:.0%}}, et l'EM de {{closed_em:.1%}} à {{search_em:.1%}} ; apparié sur les {{asked_n}} questions, le gain est de {{search_gain_f1[0]:+.2f}} {{search_gain_f1[1:]:+.2f}} en F1 et de {{search_gain_em[0]:+.2f}} {{search_gain_em[1:]:+.2f}} en EM : les deux
+# intervalles excluent zéro. Avec la bonne notice, on n'irait qu'à {{gold_f1:.0%}} : l'essentiel de ce qui manque tient à la **lecture** (un modèle de 270 millions de paramètres). Une recherche parfaite n'ajouterait que
+# {{gold_gain_f1[0]:+.2f}} de F1, et l'intervalle {{gold_gain_f1[1:]:+.2f}} contient zéro : {{asked_n}} questions ne suffisent pas à le prouver. La recherche a pourtant manqué {{missed_n}} notices sur {{asked_n}}, celles des dix paraphrases, et le F1 y est nul. La confiance baisse
+# un peu quand la notice manque ({{missed_confidence[0]:.0%}} {{missed_confidence[1:]:.0%}} contre {{found_confidence[0]:.0%}} {{found_confidence[1:]:.0%}}) : un indice, pas une alarme.
 #
 # ### Fidélité : la réponse est-elle dans les documents ?
 #
@@ -1165,17 +1180,20 @@ def grounded(answer, documents):
     words = answer_words(answer)
     return bool(words) and all(word in available for word in words)
 
-rows = []
+rows, told = [], {}
 for name in ("sans document", "avec la recherche"):
     anchored = np.array([grounded(a.text, f) for a, f in zip(answers[name], found)])
     right = results[name].EM.to_numpy() > 0
     shares = {"ancrées": anchored, "ancrées et justes (EM)": anchored & right, "ancrées, EM nul": anchored & ~right, "avec un mot d'ailleurs": ~anchored}
-    rows.append({"réponses": name} | {label: "{:.0%} [{:.0%} ; {:.0%}]".format(*interval(share)) for label, share in shares.items()})
+    told[name] = {label: interval(share) for label, share in shares.items()}
+    rows.append({"réponses": name} | {label: "{:.0%} [{:.0%} ; {:.0%}]".format(*each) for label, each in told[name].items()})
+measured(closed_anchored=told["sans document"]["ancrées"], search_anchored=told["avec la recherche"]["ancrées"],
+         anchored_wrong=told["avec la recherche"]["ancrées, EM nul"], elsewhere=told["avec la recherche"]["avec un mot d'ailleurs"])
 display(pd.DataFrame(rows).style.hide(axis="index"))
 
 # %% [markdown] name="ex9-abstention"
-# Dans notre exécution, la recherche multiplie les réponses ancrées (de 8 % [0 ; 18] à 42 % [28 ; 57]), mais un quart des réponses [12 ; 38] sont ancrées **sans être exactes** : le modèle a copié le mauvais endroit, ou une partie seulement de la réponse. Et plus de la
-# moitié ne sont pas entièrement ancrées (parfois pour un dernier mot, coupé par la limite de dix tokens). « Avec ses sources » ne veut pas dire « vrai », ni même « tiré des sources » : il faut le vérifier.
+# Dans notre exécution, la recherche multiplie les réponses ancrées (de {{closed_anchored[0]:.0%}} {{closed_anchored[1:]:.0%}} à {{search_anchored[0]:.0%}} {{search_anchored[1:]:.0%}}), mais {{anchored_wrong[0]:.0%}} des réponses {{anchored_wrong[1:]:.0%}} sont ancrées **sans être exactes** : le modèle a copié le mauvais endroit, ou une partie seulement de la réponse. Et
+# {{elsewhere[0]:.0%}} ne sont pas entièrement ancrées (parfois pour un dernier mot, coupé par la limite de dix tokens). « Avec ses sources » ne veut pas dire « vrai », ni même « tiré des sources » : il faut le vérifier.
 #
 # ### S'abstenir
 #
@@ -1278,21 +1296,26 @@ kinds_fr = np.array([KIND[q["kind"]] for q in questions])
 half = np.arange(len(questions)) < len(questions) // 2  # les questions sont mélangées : la première moitié sert à la mise au point
 
 def wilson(share, n):
-    """L'intervalle de Wilson à 95 % d'une part observée sur n cas."""
+    """(part, bas, haut) : une part observée sur n cas, et son intervalle de Wilson à 95 %."""
     ci = binomtest(round(share * n), int(n)).proportion_ci(method="wilson")
-    return f"[{ci.low:.0%} ; {ci.high:.0%}]"
+    return share, ci.low, ci.high
 
 with attempt("Exercice 9"):
-    threshold = best_threshold(top_scores[half], answerable[half])
+    threshold, told = best_threshold(top_scores[half], answerable[half]), {}
     for name, part in [("mise au point", half), ("jugement", ~half)]:
         p, r = refusal(top_scores[part], answerable[part], threshold)
-        refused, empty = (top_scores[part] < threshold).sum(), (~answerable[part]).sum()
-        print(f"{name} ({part.sum()} questions) : seuil {threshold:.2f}, précision {p:.0%} {wilson(p, refused)}, rappel {r:.0%} {wilson(r, empty)}")
+        told[name] = wilson(p, (top_scores[part] < threshold).sum()), wilson(r, (~answerable[part]).sum())
+        print(f"{name} ({part.sum()} questions) : seuil {threshold:.2f},", "précision {:.0%} [{:.0%} ; {:.0%}], rappel {:.0%} [{:.0%} ; {:.0%}]".format(*told[name][0], *told[name][1]))
     known = ~half & (kinds_fr != "paraphrase")
     p, r = refusal(top_scores[known], answerable[known], threshold)
-    print(f"jugement, sans les paraphrases ({known.sum()} questions) : précision {p:.0%} {wilson(p, (top_scores[known] < threshold).sum())}, rappel {r:.0%}")
-    for kind in KIND.values():
-        print(f"   refusées parmi les questions « {kind} » : {(top_scores[~half & (kinds_fr == kind)] < threshold).mean():.0%}")
+    without = wilson(p, (top_scores[known] < threshold).sum())
+    print(f"jugement, sans les paraphrases ({known.sum()} questions) :", "précision {:.0%} [{:.0%} ; {:.0%}],".format(*without), f"rappel {r:.0%}")
+    refused = {kind: (top_scores[~half & (kinds_fr == kind)] < threshold).mean() for kind in KIND.values()}
+    for kind, share in refused.items():
+        print(f"   refusées parmi les questions « {kind} » : {share:.0%}")
+    (tuned_precision, tuned_recall), (judged_precision, judged_recall) = told["mise au point"], told["jugement"]
+    measured(tuned_precision=tuned_precision, tuned_recall=tuned_recall, judged_precision=judged_precision, judged_recall=judged_recall)
+    measured(threshold=threshold, known_precision=without, refused_paraphrases=refused["paraphrase"])
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), constrained_layout=True)
     for kind in KIND.values():
         axes[0].hist(top_scores[kinds_fr == kind], bins=np.linspace(0, 30, 31), alpha=0.55, label=kind)
@@ -1307,9 +1330,9 @@ with attempt("Exercice 9"):
     plt.show()
 
 # %% [markdown] name="poisoned-document"
-# Dans notre exécution, le seuil (5,75) refuse trois questions sans réponse sur quatre (rappel de 75 % [60 ; 86]), mais deux refus sur trois sont à tort (précision de 34 % [25 ; 45]) : **toutes** les paraphrases sont refusées, puisque leur score BM25 est bas. Sans elles, la précision
-# passe à 71 % [56 ; 83]. L'abstention hérite des défauts de la recherche : un score qui ne voit que les mots ne distingue pas « la base n'en parle pas » de « la base en parle autrement ». Sur les questions de
-# mise au point, on lisait 35 % et 69 % : rien n'est perdu d'une moitié à l'autre, un seul paramètre s'ajuste peu au hasard.
+# Dans notre exécution, le seuil ({{threshold:.2f}}) refuse trois questions sans réponse sur quatre (rappel de {{judged_recall[0]:.0%}} {{judged_recall[1:]:.0%}}), mais deux refus sur trois sont à tort (précision de {{judged_precision[0]:.0%}} {{judged_precision[1:]:.0%}}) : **toutes** les paraphrases sont refusées ({{refused_paraphrases:.0%}}), puisque leur score BM25 est bas. Sans elles, la précision
+# passe à {{known_precision[0]:.0%}} {{known_precision[1:]:.0%}}. L'abstention hérite des défauts de la recherche : un score qui ne voit que les mots ne distingue pas « la base n'en parle pas » de « la base en parle autrement ». Sur les questions de
+# mise au point, on lisait {{tuned_precision[0]:.0%}} de précision et {{tuned_recall[0]:.0%}} de rappel : rien n'est perdu d'une moitié à l'autre, un seul paramètre s'ajuste peu au hasard.
 #
 # ## 9. Un document piégé
 #
@@ -1334,6 +1357,7 @@ for q in tqdm(direct, leave=False):
     best = bm25_matrix([terms(q["question"])], [terms(fake(q["question"])["text"]), *notice_terms])[0]
     first.append(best[0] > best[1:].max())
 print(f"le faux document est classé premier pour {np.mean(first):.0%} des {len(direct)} questions directes")
+measured(fake_first=np.mean(first))
 
 # %% tags=["demo"] name="defences"
 SUSPECT = re.compile(r"ignore|consigne|instruction|réponds|la réponse est", re.IGNORECASE)
@@ -1371,12 +1395,21 @@ for attack, contexts in attacks.items():
     for defence, make in defences.items():
         got = complete(causal, tokenizer, [make(q["question"], f) for q, f in zip(victims, contexts)], max_new_tokens=10, batch_size=8)
         outcome[attack, defence] = ([TARGET.lower() in a.text.lower() for a in got], [token_f1(a.text, q["answers"]) for a, q in zip(got, victims)])
+honest = sum(bool(SUSPECT.search(sentence)) for n in notices for sentence in re.split(r"(?<=[.!?]) ", n["text"]))
+print(f"phrases honnêtes de la base que le filtre supprimerait : {honest}")
+measured(honest=honest)
 
 # %% tags=["demo"] name="plot-defences"
-rows = []
+rows, told = [], {}
 for (attack, defence), (fooled, useful) in outcome.items():
     ci = binomtest(sum(fooled), len(fooled)).proportion_ci(method="wilson")
     rows.append({"attaque": attack, "défense": defence, "réponses « Napoléon »": f"{np.mean(fooled):.0%} [{ci.low:.0%} ; {ci.high:.0%}]", "F1": f"{np.mean(useful):.2f}"})
+    told[attack, defence] = np.mean(fooled), ci.low, ci.high
+measured(victims_n=len(victims), order=told["consigne", "sans défense"], fake=told["faux document", "sans défense"])
+counts = {case: sum(fooled) for case, (fooled, _) in outcome.items()}
+measured(order_n=counts["consigne", "sans défense"], fake_n=counts["faux document", "sans défense"],
+         marked_n=counts["faux document", "délimiter et rappeler"], filtered_n=counts["faux document", "filtrer"])
+measured(filtered_f1=np.mean(outcome["faux document", "filtrer"][1]), safe_f1=np.mean(outcome["aucune attaque", "sans défense"][1]))
 display(pd.DataFrame(rows).style.hide(axis="index"))
 figure, axes = plt.subplots()
 for offset, defence in enumerate(defences):
@@ -1390,10 +1423,10 @@ axes.legend()
 plt.show()
 
 # %% [markdown] name="ex10-discussion"
-# Dans notre exécution, la consigne ajoutée n'est jamais suivie (0 sur 14, intervalle de 0 à 22 %) : sans doute parce qu'un modèle de base n'obéit pas, il continue. Le **faux document**, lui, est classé premier pour toutes les questions, et détourne 29 % des réponses
-# (12 à 55 %), sans donner un seul ordre : il suffit de ressembler à une source. Le rappel entre balises n'y change rien (29 %) ; le filtre arrête le faux document (0 %) et garde un F1 proche de celui sans attaque (0,37 et 0,41). Ne
-# criez pas victoire : ce filtre a été écrit en connaissant l'attaque, et un faux document écrit autrement pourrait le passer (il serait aussi moins bien classé). Il a un coût : il supprime 22 phrases honnêtes de la base, qui parlent de
-# consignes ou d'instructions. Et 14 questions ne donnent que des intervalles larges.
+# Dans notre exécution, la consigne ajoutée n'est jamais suivie ({{order_n}} sur {{victims_n}}, intervalle {{order[1:]:.0%}}) : sans doute parce qu'un modèle de base n'obéit pas, il continue. Le **faux document**, lui, est classé premier pour toutes les questions ({{fake_first:.0%}}), et détourne {{fake_n}} réponses sur {{victims_n}}
+# {{fake[1:]:.0%}}, sans donner un seul ordre : il suffit de ressembler à une source. Le rappel entre balises n'y change rien ({{marked_n}} sur {{victims_n}}) ; le filtre arrête le faux document ({{filtered_n}} sur {{victims_n}}) et garde un F1 proche de celui sans attaque ({{filtered_f1:.2f}} et {{safe_f1:.2f}}). Ne
+# criez pas victoire : ce filtre a été écrit en connaissant l'attaque, et un faux document écrit autrement pourrait le passer (il serait aussi moins bien classé). Il a un coût : il supprime {{honest}} phrases honnêtes de la base, qui parlent de
+# consignes ou d'instructions. Et {{victims_n}} questions ne donnent que des intervalles larges.
 #
 # ### Exercice 10 — Que croire d'un RAG ?
 # *Difficulté ●●○ · environ 10 minutes · 2 points · correction manuelle*
@@ -1403,9 +1436,9 @@ plt.show()
 
 # %% [markdown] exercise="ex10_discussion" role="answer" points=2
 # ### BEGIN SOLUTION
-# La recherche fait passer le F1 de 4 % à 29 % sur 40 questions, un gain apparié de 0,25 [0,14 ; 0,37]. Les erreurs qui restent viennent surtout de la lecture, puisque même avec la bonne notice le F1 n'est que de 40 % (à « Combien de mots
-# connaissait le système de l'expérience Georgetown-IBM ? », il répond « 1000 mots » avec sous les yeux une notice qui dit 250), et pour une part de la recherche, qui a manqué les notices des 10 paraphrases. En échange, quiconque écrit dans la base
-# peut parler au modèle : un faux document, classé premier à chaque fois, a détourné 29 % des réponses.
+# La recherche fait passer le F1 de {{closed_f1:.0%}} à {{search_f1:.0%}} sur {{asked_n}} questions, un gain apparié de {{search_gain_f1[0]:.2f}} {{search_gain_f1[1:]:.2f}}. Les erreurs qui restent viennent surtout de la lecture, puisque même avec la bonne notice le F1 n'est que de {{gold_f1:.0%}} (à « Combien de mots
+# connaissait le système de l'expérience Georgetown-IBM ? », il répond « 1000 mots » avec sous les yeux une notice qui dit 250), et pour une part de la recherche, qui a manqué les notices des {{missed_n}} paraphrases. En échange, quiconque écrit dans la base
+# peut parler au modèle : un faux document, classé premier à chaque fois, a détourné {{fake_n}} réponses sur {{victims_n}}.
 # ### END SOLUTION
 
 # %% [markdown] name="ask-the-course"

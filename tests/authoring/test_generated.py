@@ -62,7 +62,7 @@ def test_a_lab_that_is_measured_planned_and_translated(course):
         lab.release_path(language).parent.mkdir(parents=True)
         lab.release_path(language).touch()
     for measure in (FAST, SLOW):
-        measures.record(lab, measure)
+        measures.record(lab.folder, measure, {})
     (lab.folder / "plan.md").write_text("# `toy`: what for\n\nTotal: 10 minutes.\n")
     generated.write(course)
     english, french = (f"notebooks/{language}/{LAB}/{LAB}.ipynb" for language in ("en", "fr"))
@@ -75,24 +75,18 @@ def test_a_lab_that_is_measured_planned_and_translated(course):
     assert labs.read(course.root / "notebooks" / "labs.json")[0].memory == 3.46
 
 
-def test_a_run_takes_the_place_of_those_of_its_machine(toy):
-    for measure in (FAST, SLOW, Measure("AMD EPYC", 2, 30.0, 1.0)):
-        measures.record(toy, measure)
-    assert measures.read(toy) == [Measure("AMD EPYC", 2, 30.0, 1.0), FAST]
-
-
 @pytest.mark.parametrize(
     ("minutes", "told"), [(30, "30 min"), (60, "1 h"), (150, "2 h 30"), (185, "3 h 05"), (240, "4 h")]
 )
 def test_a_student_s_time(minutes, told):
-    assert generated._time(minutes) == told
+    assert measures.duration(minutes) == told
 
 
 @pytest.mark.parametrize(
     "seconds, told", [([21], "seconds"), ([20, 70], "1 min"), ([420], "7 min"), ([230, 370], "4 to 6 min")]
 )
 def test_a_computation_s_time(seconds, told):
-    assert generated._computing(seconds, generated.WORDS["en"]) == told
+    assert measures.computing([Measure("", 2, each, 1.0) for each in seconds], "en") == told
 
 
 @pytest.mark.parametrize("text", ["no mark", f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n", f"{END}\n{BEGIN}\n"])

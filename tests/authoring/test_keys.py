@@ -50,6 +50,7 @@ EXPECTED = {
     "utils/metrics/f1/f1.py": each(labs=["tp1_mlm"]),  # read by `evaluate`, imported by nobody
     "data/tp2_causal_lm/recit_fr.txt": each(labs=["tp2_causal_lm"]),
     "solutions/tp4_rag/tp4_rag.py": each(labs=["tp4_rag"]),
+    "solutions/tp4_rag/measures.json": each(labs=["tp4_rag"]),  # its figures stand in the text
     "solutions/tp4_rag/answers/ex2_split.py": each(["answers"], ["tp4_rag"]),
     "grading/inside/exam.py": each(["answers"]),
     "website/figures.py": each(["run"]),

@@ -1,11 +1,15 @@
 """Every lab: the reference gets full marks, the untouched stub 0, each kept answer its points and its message."""
 
+import ast
+
 import pytest
 
 from authoring import answers
 from authoring.catalogue import Catalogue
 from authoring.lab import LabError
+from authoring.source import Source
 from tests.toy_lab import copies
+from utils.environment import DATA, ROOT
 from utils.notebook import releases
 
 # Checks of a class that the student writes: it cannot cross over, so they run in the student's kernel.
@@ -73,3 +77,26 @@ def test_the_title_of_a_lab_is_its_first_heading():
     assert {lab.name: lab.settings.title["fr"].replace("*", "") for lab in Catalogue()} == {
         lab.name: lab.title for lab in Catalogue()
     }
+
+
+@pytest.mark.parametrize("lab", Catalogue(), ids=lambda lab: lab.name)
+def test_the_places_that_a_lab_reads_are_there(lab):
+    """`ROOT / "notebooks" / "fr"`, and what a `glob` of it finds: a demonstration would only fail when it is run."""
+    cells = [cell.source for cell in lab.notebook.cells if cell.cell_type == "code"]
+    nodes = [node for source in cells for node in ast.walk(ast.parse(Source(source).whole))]
+    places = {ast.unparse(node): _place(node) for node in nodes}
+    assert not [text for text, place in places.items() if place and not place.exists()]
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "glob":
+            place = _place(node.func.value)
+            assert not place or list(place.glob(ast.literal_eval(node.args[0]))), ast.unparse(node)
+
+
+def _place(node):
+    """The folder or file that `ROOT / "a" / "b"` is; None for anything else."""
+    if isinstance(node, ast.Name):
+        return {"ROOT": ROOT, "DATA": DATA}.get(node.id)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant):
+        above = _place(node.left)
+        return above and above / node.right.value
+    return None

@@ -1,6 +1,7 @@
 """A new lab is one folder under solutions/ and one under data/: the rest of the course follows by itself.
 
-In a copy of the course, as its author would: the folders, `make release`, then what a class and its teacher do.
+In a copy of the course, as its author would: the folders, `make measure`, `make release`; then what a class and its
+teacher do.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ ENGLISH = {
     "Exercice 1": "Exercise 1",
     "Exercice 2": "Exercise 2",
     "Parce que le corrigé le dit ainsi.": "Because the solution says so.",
+    "Dans notre exécution, {{sixth:.1%}} du total.": "In our run, {{sixth:.1%}} of the total.",
 }
 BY_COMMAND = {"README.md", "README.fr.md", "docs/session-plans.md", "notebooks/labs.json"}
 FOLDERS = (f"solutions/{LAB}/", f"data/{LAB}/")
@@ -97,15 +99,20 @@ def add_lab(root: Path) -> None:
 def course(tmp_path_factory):
     course = Course(tmp_path_factory.mktemp("new") / "course")
     add_lab(course.root)
+    course.python("-m", "authoring.reference", LAB, "--measure")
     course.python("-m", "authoring.release", LAB)
     course.python("-m", "authoring.generated")
     return course
 
 
 def test_it_is_released_in_both_languages_and_nothing_else_is_touched(course):
-    for language, heading in {"fr": "# Un TP d'essai", "en": "# A lab to try"}.items():
+    texts = {
+        "fr": ("# Un TP d'essai", "Dans notre exécution, 16,7\u00a0% du total."),
+        "en": ("# A lab to try", "In our run, 16.7% of the total."),
+    }
+    for language, (heading, result) in texts.items():
         notebook = nbformat.read(course.root / "notebooks" / language / LAB / f"{LAB}.ipynb", as_version=4)
-        assert notebook.cells[0].source == heading
+        assert notebook.cells[0].source == heading and notebook.cells[-1].source == result
         assert notebook.metadata.course.lab == LAB and notebook.metadata.course.language == language
     after = course.files()
     changed = {name for name in after | course.before if after.get(name) != course.before.get(name)}

@@ -3,7 +3,9 @@
 
 # %%
 from utils.checks import Report, ToDo, expect_equal
+from utils.measures import measured
 
+measured(sixth=1 / 6)
 
 # %% exercise="ex1_double" role="solution"
 def double(x):
@@ -42,3 +44,6 @@ report.score()
 # ### BEGIN SOLUTION
 # Parce que le corrigé le dit ainsi.
 # ### END SOLUTION
+
+# %% [markdown] name="result"
+# Dans notre exécution, {{sixth:.1%}} du total.
