@@ -80,6 +80,7 @@ with report.test("triple(3)", points=2):
     expect_equal(triple(torch.tensor(3)), torch.tensor(9), "triple(3)")
 report.score()
 """
+IMPORTS_SETTINGS = """order = 0\nminutes = 1\n[title]\nfr = "Imports"\n[subject]\nfr = "Imports"\n"""
 STOCK_SETTINGS = """
 from pathlib import Path
 from authoring.nbgrader import configuration
@@ -311,6 +312,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder = options.labs / "solutions" / IMPORTS
         folder.mkdir(parents=True)
         (folder / f"{IMPORTS}.py").write_text(IMPORTS_LAB, encoding="utf-8")
+        (folder / "lab.toml").write_text(IMPORTS_SETTINGS, encoding="utf-8")
     lab = Catalogue(options.labs)[options.lab]
     if options.one:
         failed = [mark for mark in grade(options.one, lab, Options(jobs=options.jobs)) if mark.error]

@@ -490,7 +490,7 @@ def _raised(told: dict) -> Exception:
 
 
 def end_with_parent() -> None:
-    """When the grader is killed nothing is left running (the thread that made an `Examiner` must outlive it)."""
+    """When the process that forked this one is gone, it is killed: nothing is left running."""
     if sys.platform == "linux":
         linux.prctl(linux.PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
