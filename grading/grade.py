@@ -22,6 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
+from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
 from authoring.catalogue import Catalogue
@@ -58,6 +59,7 @@ class Marks:
     notes: list[Note] = field(default_factory=list)  # what was mended or happened
     seconds: float = 0.0
     language: str = ""  # of the hand-in
+    before: dict[str, float] = field(default_factory=dict)  # points of an earlier grading
 
     @property
     def total(self) -> float:
@@ -72,8 +74,12 @@ def grade(root: Path, lab: Lab, options: Options | None = None) -> list[Marks]:
     try:
         with FileLock(root / "grading.lock", timeout=0), quiet():
             course = Course(root, lab)
+            before = {student: _points(course, student) for student in course.students()}
             Grading(course, options or Options()).run()
-            return [_marks(course, student) for student in course.students()]
+            marks = [_marks(course, student) for student in course.students()]
+            for mark in marks:
+                mark.before = before[mark.student]
+            return marks
     except Timeout:
         raise LabError(f"{lab.name}: another grading is at work in this folder.") from None
 
@@ -289,6 +295,26 @@ def _marks(course: Course, student: str) -> Marks:
     return marks
 
 
+def _points(course: Course, student: str) -> dict[str, float]:
+    """Points by exercise as an earlier grading left them; empty if there is none."""
+    if not (course.root / "gradebook.db").exists():
+        return {}
+    with contextlib.suppress(MissingEntry):
+        return _marks(course, student).points
+    return {}
+
+
+def moved(marks: list[Marks]) -> list[str]:
+    """Whose points a new grading has changed, from what to what: a line each."""
+    lines = []
+    for mark in marks:
+        names = [name for name in {**mark.before, **mark.points} if mark.before.get(name) != mark.points.get(name)]
+        if mark.before and names and not mark.error:
+            told = (f"{name} {mark.before.get(name, '–')} → {mark.points.get(name, '–')}" for name in names)
+            lines.append(f"{mark.student}: {sum(mark.before.values()):g} → {mark.total:g} ({', '.join(told)})")
+    return lines
+
+
 def write_csv(marks: list[Marks], path: Path) -> None:
     """One line a hand-in, commas between, decimal points; a hand-in that has no mark has no total either."""
     exercises = sorted({name for mark in marks for name in mark.points}, key=natural)
@@ -339,6 +365,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (LabError, SandboxError) as error:
         print(f"[FAIL] {error}", file=sys.stderr)
         return 1
+    except DatabaseError as error:
+        what = f"{COURSE / 'gradebook.db'} cannot be read as a gradebook ({error.orig})"
+        advice = "put a backup in its place, or move it away: a new one is made, without the marks given by hand"
+        print(f"[FAIL] {what}; {advice}.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"[FAIL] {error}. What was graded is kept: mend this, then make grade goes on.", file=sys.stderr)
+        return 1
     for path in misplaced(COURSE, catalogue.names):
         print(f"[WARN] ignored: {path.relative_to(COURSE)} (expected in submitted/<student>/<lab>/)")
     if not marks:
@@ -352,6 +386,8 @@ def main(arguments: list[str] | None = None) -> int:
     others = [mark for lab in ungraded for mark in marks_of(COURSE, lab) if mark.state != EntryState.NEW]
     write_csv([*others, *marks], COURSE / "grades.csv")
     print(table(marks))
+    for line in moved(marks):
+        print(f"[MOVED] {line}")
     with quiet():
         for lab in graded:
             write_report(COURSE, lab)

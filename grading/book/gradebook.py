@@ -24,8 +24,8 @@ from grading.book.ledger import EntryState, Ledger, fingerprint
 from grading.execution.status import STOPPED
 from grading.reports import page as pages
 from grading.reports.result import Result, read_result
-from utils.files import alphabetical, plain_name
-from utils.notebook.cells import language
+from utils.files import alphabetical, plain_name, whole
+from utils.notebook.cells import grade_id, language
 
 
 class RecordError(RuntimeError):
@@ -117,6 +117,7 @@ class Course:
             language: folder / "release" / self.lab / f"{self.lab}.ipynb" for language, folder in self._folders.items()
         }
         if known != self.version or not self._knows_lab() or not all(place.exists() for place in places.values()):
+            self._make_room()
             for language, folder in self._folders.items():
                 generate(self.about, folder, language)
             marker.write_text(self.version)
@@ -129,6 +130,62 @@ class Course:
     def record(self, student: str) -> None:
         """Write the marks of an executed hand-in into the gradebook; raises `RecordError`."""
         self._check(self._api.autograde(self.lab, student, force=True, create=True))
+        self._give_back(student)
+
+    def _make_room(self) -> None:
+        """Let the gradebook take a lab that has gained, lost or renamed an exercise since it was first graded.
+
+        nbgrader refuses it while there are submissions: they are taken out, to be graded again, and what a person has
+        given (marks, comments) is kept aside, for `_give_back`.
+        """
+        if not (self.root / "gradebook.db").exists():
+            return
+        notebook = self.about.notebook
+        names = {grade_id(cell) for cell in notebook.cells} - {""}
+        with self.gradebook() as gradebook:
+            try:
+                known = gradebook.find_assignment(self.lab)
+            except MissingEntry:
+                return
+            before = {cell.name for one in known.notebooks for cell in one.source_cells}
+            if before == names or not known.submissions:
+                return
+            kept = self._kept()
+            for submission in known.submissions:
+                given = kept.setdefault(submission.student.id, {"marks": {}, "comments": {}})
+                for one in submission.notebooks:
+                    marks = {g.name: [g.manual_score, g.extra_credit] for g in one.grades}
+                    given["marks"] |= {name: mark for name, mark in marks.items() if any(m is not None for m in mark)}
+                    given["comments"] |= {c.name: c.manual_comment for c in one.comments if c.manual_comment}
+            with whole(self._kept_path, durable=True) as partial:
+                partial.write_text(json.dumps(kept), encoding="ascii")
+            gradebook.remove_assignment(self.lab)
+
+    @property
+    def _kept_path(self) -> Path:
+        return self.ledger.folder / "given-by-hand.kept"
+
+    def _kept(self) -> dict[str, dict]:
+        """What a person has given, by student, before the lab's exercises changed."""
+        return json.loads(self._kept_path.read_text(encoding="ascii")) if self._kept_path.exists() else {}
+
+    def _give_back(self, student: str) -> None:
+        """Put what a person had given back on the exercises that are still there; nothing over what is newer."""
+        given = self._kept().get(student)
+        if not given:
+            return
+        with self.gradebook() as gradebook:
+            for one in gradebook.find_submission(self.lab, student).notebooks:
+                for grade in one.grades:
+                    manual, extra = given["marks"].get(grade.name, [None, None])
+                    if manual is not None and grade.manual_score is None:
+                        grade.manual_score, grade.needs_manual_grade = min(manual, grade.max_score), False
+                    if extra is not None and grade.extra_credit is None:
+                        grade.extra_credit = extra
+                for comment in one.comments:
+                    if comment.name in given["comments"] and not comment.manual_comment:
+                        comment.manual_comment = given["comments"][comment.name]
+            gradebook.db.commit()
 
     def feedback(self, student: str) -> None:
         """Write the feedback pages, nbgrader's and ours; raises `RecordError`."""

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum
 
 from grading.book.notes import Note, NoteKind, note
 from utils.files import encodable, ignored, is_plain, member_name, safe_path
@@ -247,11 +248,22 @@ def mend(text: str, releases: Sequence[NotebookNode], lab: str) -> tuple[Noteboo
 
 def _edited(notebook: NotebookNode, release: NotebookNode, found: dict[int, int]) -> list[Note]:
     """A note when locked cells were edited: their text comes back from the lab (nbgrader does it)."""
-    edited = [
-        exercise(release.cells[ours]) for index, ours in found.items()
-        if locked(release.cells[ours]) and not same(notebook.cells[index], release.cells[ours])
-    ]  # fmt: skip
-    return [note(NoteKind.LOCKED_EDITED, exercises=edited)] if edited else []
+    pairs = [
+        (notebook.cells[index], release.cells[ours]) for index, ours in found.items() if locked(release.cells[ours])
+    ]
+    other = [(cell, ours) for cell, ours in pairs if not same(cell, ours)]
+    edited = [exercise(ours) for cell, ours in other if not _as_given_out(cell)]
+    earlier = [exercise(ours) for cell, ours in other if _as_given_out(cell)]
+    told = {NoteKind.LOCKED_EDITED: edited, NoteKind.EARLIER_RELEASE: earlier}
+    return [note(kind, exercises=exercises) for kind, exercises in told.items() if exercises]
+
+
+def _as_given_out(cell: NotebookNode) -> bool:
+    """Whether a locked cell is as some release of the lab had it: it carries the sum of what it was."""
+    try:
+        return compute_checksum(cell) == cell.metadata.nbgrader.checksum
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
 
 
 def _answers_beside(notebook: NotebookNode, release: NotebookNode, found: dict[int, int]) -> list[Note]:

@@ -14,6 +14,7 @@ class NoteKind(StrEnum):
     ONE_OF_SEVERAL = "one_of_several"
     RENAMED = "renamed"
     LOCKED_EDITED = "locked_edited"
+    EARLIER_RELEASE = "earlier_release"
     REORDERED = "reordered"
     COPIES = "copies"
     MISSING = "missing"
@@ -40,6 +41,9 @@ SENTENCES = {
     NoteKind.ONE_OF_SEVERAL: N_("Plusieurs notebooks : {name} a été corrigé, pas {others}."),
     NoteKind.RENAMED: N_("Le notebook s'appelait « {name} » et non {expected}."),
     NoteKind.LOCKED_EDITED: N_("Des cellules verrouillées avaient été modifiées : {exercises}."),
+    NoteKind.EARLIER_RELEASE: N_(
+        "Le TP a été corrigé depuis cette copie : sa version d'aujourd'hui a servi à la noter ({exercises})."
+    ),
     NoteKind.REORDERED: N_("Des cellules avaient changé de place : l'ordre du TP a été rétabli."),
     NoteKind.COPIES: N_("Cellules en double : {count} ; la dernière de chacune compte."),
     NoteKind.MISSING: N_("Des cellules manquaient et ont été remises : {exercises}."),

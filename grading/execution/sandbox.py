@@ -82,7 +82,7 @@ class Sandbox:
     def __str__(self) -> str:
         walls = {
             "bubblewrap": "bubblewrap, " + ("Landlock, " if landlock_version() else "") + "seccomp",
-            "landlock": "Landlock, seccomp (bubblewrap is stronger: install it if you can)",
+            "landlock": "Landlock, seccomp (bubblewrap is stronger, and multiprocessing needs it: install it)",
         }[self.kind]
         return (
             f"{walls}; no network; {self.limits['memory_mb']} MB of memory and {self.limits['processes']} processes "

@@ -10,9 +10,10 @@ import sys
 import nbformat
 import pytest
 
+from authoring.catalogue import Catalogue
 from grading import demo, grade
 from grading.book.gradebook import Course
-from grading.book.ledger import EntryState
+from grading.book.ledger import EntryState, Ledger
 from tests.toy_lab import LAB, TOY
 from utils.files import plain_name
 from utils.notebook.cells import Unusable, language
@@ -38,6 +39,7 @@ ODD: dict[str, tuple[str, float]] = {
     "half an emoji printed": ('print("\\ud83d")\ndef double(x):\n    print("\\ud83d")\n    return x + x', 2.0),
     "half an emoji returned": ('def double(x):\n    return "\\ud83d"', 0.0),
     "half an emoji written": ("# \ud83d\n" + RIGHT, 2.0),
+    "prints on one line": ("def double(x):\n    print('x', end='')\n    return x + x", 2.0),
     "removes its line": ("import shutil\nshutil.rmtree('../k')\n" + RIGHT, 0.0),
     "floods with states": (FLOOD.format(name="a"), 0.0),
     "floods with models": (FLOOD.format(name="_model_name"), 0.0),
@@ -122,6 +124,26 @@ def test_a_file_that_cannot_be_read_stops_its_hand_in_alone(classroom, monkeypat
         marks = {mark.student: mark for mark in grade.grade(classroom, TOY)}
         assert marks["anne"].state == EntryState.FAILED and "Permission" in marks["anne"].error
         assert marks["boris"].total == 1.5
+
+
+@pytest.mark.parametrize("fault", ["a gradebook of rubbish", "no room on the disk"])
+def test_a_fault_of_the_machine_is_told_in_one_sentence(classroom, monkeypatch, capsys, fault):
+    monkeypatch.setattr(grade, "COURSE", classroom)
+    monkeypatch.setattr(grade, "Catalogue", lambda: Catalogue(TOY.root))
+    if fault == "no room on the disk":
+        full = OSError(28, "No space left on device")
+        monkeypatch.setattr(Ledger, "put", lambda *_: (_ for _ in ()).throw(full))
+    else:
+        (classroom / "gradebook.db").write_bytes(b"rubbish" * 1000)
+    assert grade.main([LAB]) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("[FAIL]") and ("No space left" in told or "gradebook.db cannot be read" in told)
+
+
+def test_what_is_printed_without_a_newline_hides_no_test(graded):
+    root, _ = graded
+    page = (root / "feedback" / "prints on one line" / LAB / f"{LAB}.html").read_text(encoding="utf-8")
+    assert "double(3)" in page and "test réservé à la correction" in page and page.count("réussi") > 1
 
 
 # ------------------------------------------------------------------------------------------------------ a fuzzer

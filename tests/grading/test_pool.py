@@ -13,13 +13,15 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 
+from authoring.lab import Lab
 from authoring.nbgrader import configuration
 from authoring.release import generate
 from grading import grade
 from grading.book import gradebook as record
 from grading.book.ledger import Ledger
+from grading.book.notes import NoteKind
 from tests.grading.conftest import CLASS
-from tests.toy_lab import LAB, TOY, rewritten
+from tests.toy_lab import LAB, SOURCE, TOY, rewritten
 from utils.environment import ROOT
 
 EXPECTED = {"anne": 3.0, "boris": 1.5, "chloé": 0.0, "denis": 0.0}
@@ -115,6 +117,53 @@ def test_ctrl_c_while_nbgrader_records_stops_the_grading(classroom, executions):
     executions.clear()
     assert {mark.student: mark.total for mark in grade.grade(classroom, TOY, grade.Options(jobs=1))} == EXPECTED
     assert not stopped & set(executions)
+
+
+ADDED = """\
+# %% exercise="ex4_more" role="solution"
+def more():
+    ### BEGIN SOLUTION
+    return 4
+    ### END SOLUTION
+
+# %% exercise="ex4_more" role="check" points=1
+report = Report("Exercice 4", points=1)
+with report.test("more()", points=1):
+    expect_equal(more(), 4, "more()")
+report.score()
+
+"""
+
+
+def test_a_lab_whose_exercises_changed_is_graded_anew_and_what_a_person_gave_stays(classroom, toy):
+    """nbgrader refuses to add or rename an exercise once there are submissions."""
+    grade.grade(classroom, TOY)
+    with Gradebook(f"sqlite:///{classroom / 'gradebook.db'}") as gradebook:
+        given = gradebook.find_grade("ex3_words-answer", LAB, LAB, "anne")
+        given.manual_score, given.needs_manual_grade = 1.5, False
+        gradebook.find_comment("ex3_words-answer", LAB, LAB, "anne").manual_comment = "Bien vu."
+        gradebook.db.commit()
+    last = '# %% [markdown] name="result"'
+    toy.script.write_text(SOURCE.replace("ex2_noisy", "ex2_quiet").replace(last, ADDED + last), encoding="utf-8")
+    changed = Lab(toy.root, toy.name)
+    marks = {mark.student: mark for mark in grade.grade(classroom, changed)}
+    assert marks["anne"].points == {"ex1_double": 2.0, "ex2_quiet": 1.0, "ex3_words": 1.5, "ex4_more": 0.0}
+    assert {name: mark.total for name, mark in marks.items()} == EXPECTED | {"anne": 4.5}
+    assert not marks["anne"].error and not [n for n in marks["anne"].notes if n.kind == NoteKind.LOCKED_EDITED]
+    with Gradebook(f"sqlite:///{classroom / 'gradebook.db'}") as gradebook:
+        assert gradebook.find_comment("ex3_words-answer", LAB, LAB, "anne").comment == "Bien vu."
+    [line] = [line for line in grade.moved(list(marks.values())) if line.startswith("anne")]
+    assert line.startswith("anne: 4.5 → 4.5 (ex2_noisy 1.0 → –, ex2_quiet – → 1.0")
+
+
+def test_a_check_that_the_teacher_reworded_accuses_nobody(classroom, toy):
+    reworded = rewritten(
+        toy, 'expect_equal(double(3), expected, "double(3)")', 'expect_equal(double(3), expected, "le double de 3")'
+    )
+    marks = {mark.student: mark for mark in grade.grade(classroom, reworded)}
+    assert {name: mark.total for name, mark in marks.items()} == EXPECTED
+    told = [note.kind for mark in marks.values() for note in mark.notes]
+    assert NoteKind.LOCKED_EDITED not in told and NoteKind.EARLIER_RELEASE in told
 
 
 def test_manual_marks_survive_a_changed_hand_in(classroom):
