@@ -14,6 +14,7 @@ import pytest
 from authoring import release
 from tests import kept
 from tests.toy_lab import TOY, copy_to
+from utils.files import encodable
 
 # Modules whose tests take longest, so that none of them is left for the end.
 LONGEST = (
@@ -43,6 +44,8 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_makereport(item, call):
     report = yield
     kept.keep(item, report)
+    # pytest-xdist cannot send what UTF-8 cannot write, such as the name of a file of a broken hand-in.
+    report.sections = [(title, encodable(text)) for title, text in report.sections]
     return report
 
 

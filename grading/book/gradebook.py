@@ -104,7 +104,7 @@ class Course:
 
     def handed_in(self, student: str) -> Path:
         """What a student handed in: a folder."""
-        return self._handed_in[student]
+        return self._handed_in.get(student, self.submitted / student / self.lab)
 
     def fingerprint(self, student: str) -> str:
         return fingerprint(self.handed_in(student), self.version)
