@@ -15,6 +15,7 @@ import sys
 import tempfile
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -54,18 +55,22 @@ def generate(lab: Lab, root: Path, language: str = SOURCE_LANGUAGE) -> Path:
 def begin_gradebook(path: Path) -> None:
     """Write the version of its tables in a gradebook that is not there yet, as nbgrader does when it makes one.
 
-    nbgrader asks a process of its own for it, `alembic heads`, which takes longer than all the rest of a release.
+    nbgrader asks a process for it each time, which takes longer than all the rest of a release.
     """
-    from alembic.script import ScriptDirectory
-    from nbgrader.dbutil import ALEMBIC_DIR
-
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-        head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
-        database.execute("INSERT INTO alembic_version (version_num) VALUES (?)", [head])
+        database.execute("INSERT INTO alembic_version (version_num) VALUES (?)", [_tables_version()])
+
+
+@cache
+def _tables_version() -> str:
+    """The version of the tables that this nbgrader makes, asked for once in a process."""
+    from nbgrader.api import get_alembic_version
+
+    return get_alembic_version()
 
 
 def released(lab: Lab, language: str = SOURCE_LANGUAGE) -> bytes:

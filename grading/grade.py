@@ -22,7 +22,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
-from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
 from authoring.catalogue import Catalogue
@@ -364,11 +363,6 @@ def main(arguments: list[str] | None = None) -> int:
             marks += grade(COURSE, lab, Options(jobs, not options.cold, not options.no_sandbox, options.scheduler))
     except (LabError, SandboxError) as error:
         print(f"[FAIL] {error}", file=sys.stderr)
-        return 1
-    except DatabaseError as error:
-        what = f"{COURSE / 'gradebook.db'} cannot be read as a gradebook ({error.orig})"
-        advice = "put a backup in its place, or move it away: a new one is made, without the marks given by hand"
-        print(f"[FAIL] {what}; {advice}.", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"[FAIL] {error}. What was graded is kept: mend this, then make grade goes on.", file=sys.stderr)

@@ -6,6 +6,8 @@ the ledger.  Only one process does this at a time: SQLite has one writer.
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
@@ -17,7 +19,7 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
 from traitlets import Dict, Unicode
 
 from authoring import keys
-from authoring.lab import SOURCE_LANGUAGE, Lab
+from authoring.lab import SOURCE_LANGUAGE, Lab, LabError
 from authoring.nbgrader import configuration, deciding
 from authoring.release import generate
 from grading.book.ledger import EntryState, Ledger, fingerprint
@@ -209,7 +211,18 @@ class Course:
         return read_result(self.about, student, self.ledger, gradebook, executed)
 
     def gradebook(self) -> Gradebook:
-        return Gradebook(f"sqlite:///{self.root / 'gradebook.db'}")
+        """The course's gradebook; raises `LabError` for a file that is none."""
+        path = self.root / "gradebook.db"
+        if path.exists():
+            try:
+                with closing(sqlite3.connect(path)) as database:
+                    database.execute("PRAGMA schema_version").fetchone()
+            except sqlite3.DatabaseError as error:
+                advice = (
+                    "put a backup in its place, or move it away: a new one is made, without the marks given by hand"
+                )
+                raise LabError(f"{path} cannot be read as a gradebook ({error}); {advice}.") from None
+        return Gradebook(f"sqlite:///{path}")
 
     def _knows_lab(self) -> bool:
         with self.gradebook() as gradebook:
