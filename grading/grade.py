@@ -235,10 +235,11 @@ class Grading:
         entry = self.course.ledger.get(student)
         if entry is None or entry.state in (EntryState.EXECUTED, EntryState.FAILED):
             return False
-        with contextlib.suppress(OSError):  # a file that cannot be read: it will be said of this hand-in
-            if entry.fingerprint == self.course.fingerprint(student):
-                return self._is_shown(student, entry)
-        return False
+        try:
+            changed = entry.fingerprint != self.course.fingerprint(student)
+        except OSError:  # a file that cannot be read: it will be said of this hand-in
+            return False
+        return not changed and self._is_shown(student, entry)
 
     def _is_shown(self, student: str, entry: Entry) -> bool:
         """Make the feedback page of a graded hand-in anew if need be; False if the gradebook has lost its marks."""

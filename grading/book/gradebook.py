@@ -159,8 +159,7 @@ class Course:
                     marks = {g.name: [g.manual_score, g.extra_credit] for g in one.grades}
                     given["marks"] |= {name: mark for name, mark in marks.items() if any(m is not None for m in mark)}
                     given["comments"] |= {c.name: c.manual_comment for c in one.comments if c.manual_comment}
-            with whole(self._kept_path, durable=True) as partial:
-                partial.write_text(json.dumps(kept), encoding="ascii")
+            self._keep(kept)
             gradebook.remove_assignment(self.lab)
 
     @property
@@ -168,26 +167,35 @@ class Course:
         return self.ledger.folder / "given-by-hand.kept"
 
     def _kept(self) -> dict[str, dict]:
-        """What a person has given, by student, before the lab's exercises changed."""
+        """What a person had given, by student, before the lab's exercises changed, and is to be given back."""
         return json.loads(self._kept_path.read_text(encoding="ascii")) if self._kept_path.exists() else {}
 
+    def _keep(self, kept: dict[str, dict]) -> None:
+        with whole(self._kept_path, durable=True) as partial:
+            partial.write_text(json.dumps(kept), encoding="ascii")
+
     def _give_back(self, student: str) -> None:
-        """Put what a person had given back on the exercises that are still there; nothing over what is newer."""
-        given = self._kept().get(student)
+        """Put what a person had given back on the exercises that are still there, once; nothing over what is newer.
+
+        What belongs to an exercise that is gone stays kept, should it come back.
+        """
+        kept = self._kept()
+        given = kept.get(student)
         if not given:
             return
         with self.gradebook() as gradebook:
             for one in gradebook.find_submission(self.lab, student).notebooks:
                 for grade in one.grades:
-                    manual, extra = given["marks"].get(grade.name, [None, None])
+                    manual, extra = given["marks"].pop(grade.name, [None, None])
                     if manual is not None and grade.manual_score is None:
                         grade.manual_score, grade.needs_manual_grade = min(manual, grade.max_score), False
                     if extra is not None and grade.extra_credit is None:
                         grade.extra_credit = extra
                 for comment in one.comments:
-                    if comment.name in given["comments"] and not comment.manual_comment:
-                        comment.manual_comment = given["comments"][comment.name]
+                    told = given["comments"].pop(comment.name, "")
+                    comment.manual_comment = comment.manual_comment or told or None
             gradebook.db.commit()
+        self._keep(kept)
 
     def feedback(self, student: str) -> None:
         """Write the feedback pages, nbgrader's and ours; raises `RecordError`."""

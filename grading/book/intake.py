@@ -13,7 +13,7 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -40,9 +40,9 @@ from utils.notebook.cells import (
     same,
     too_big,
 )
+from utils.notebook.demos import defined
 from utils.notebook.matching import RECOGNISED, edition, known, recognised
 
-DEFINITION = re.compile(r"^(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 FOLDER_BYTES = 200_000_000  # with the files beside it
 FOLDER_FILES = 200
 NOTEBOOK = re.compile(r"\.ipynb(\.(json|txt))?$", re.IGNORECASE)  # browsers add the last part
@@ -296,7 +296,8 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
     place = {ours: index for index, ours in found.items()}
     answers = {grade_id(cell) for cell in release.cells if cell.cell_type == "markdown" and grade_id(cell)}
     halves: dict[str, list[str]] = {}
-    written = _defined(cell for cell in notebook.cells if not _is_a_copy(cell, release))
+    code = (cell for cell in notebook.cells if cell.cell_type == "code" and not _is_a_copy(cell, release))
+    written = defined(cell.source for cell in code)
     own: dict[int, list[NotebookNode]] = {}
     after, copies = -1, 0
     for index, cell in enumerate(notebook.cells):
@@ -321,7 +322,7 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
             cell.source = "\n\n".join([*halves.get(grade_id(cell), []), theirs.source])
             if cell.cell_type == "markdown" and theirs.get("attachments"):
                 cell.attachments = theirs.attachments
-        elif ours not in place and _is_solution(cell) and _defined([cell]) and _defined([cell]) <= written:
+        elif ours not in place and _is_solution(cell) and set() < defined([cell.source]) <= written:
             cell.source = ""  # a stub would undo what was written in another cell
             merged.append(exercise(cell))
         elif ours not in place and grade_id(cell):
@@ -344,11 +345,6 @@ def _rebuilt(notebook: NotebookNode, release: NotebookNode, found: dict[int, int
 
 def _is_solution(cell: NotebookNode) -> bool:
     return bool(grade_id(cell)) and not locked(cell) and cell.cell_type == "code"
-
-
-def _defined(cells: Iterable[NotebookNode]) -> set[str]:
-    """The functions and classes that some code cells define at their top."""
-    return {name for cell in cells if cell.cell_type == "code" for name in DEFINITION.findall(cell.source)}
 
 
 def _is_a_copy(cell: NotebookNode, release: NotebookNode) -> bool:

@@ -152,6 +152,10 @@ def test_a_lab_whose_exercises_changed_is_graded_anew_and_what_a_person_gave_sta
     assert not marks["anne"].error and not [n for n in marks["anne"].notes if n.kind == NoteKind.LOCKED_EDITED]
     with Gradebook(f"sqlite:///{classroom / 'gradebook.db'}") as gradebook:
         assert gradebook.find_comment("ex3_words-answer", LAB, LAB, "anne").comment == "Bien vu."
+        gradebook.find_grade("ex3_words-answer", LAB, LAB, "anne").manual_score = None  # a second thought
+        gradebook.db.commit()
+    edit(classroom, "anne", "x + x", "x + x + 0")
+    assert {mark.student: mark.total for mark in grade.grade(classroom, changed)}["anne"] == 3.0
     [line] = [line for line in grade.moved(list(marks.values())) if line.startswith("anne")]
     assert line.startswith("anne: 4.5 → 4.5 (ex2_noisy 1.0 → –, ex2_quiet – → 1.0")
 
